@@ -1,0 +1,40 @@
+"""A generator with a table of styles: what perceptual training trains."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .generators import UnshuffleConfig, UnshuffleNet
+
+
+class StyledGenerator(nn.Module):
+    """Image (B, 3, H, W) and weights over S styles (B, S), rows summing to 1 -> (B, 3, H, W).
+
+    A mixture of styles is the weighted mean of their vectors.
+    """
+
+    def __init__(self, num_styles: int, config: UnshuffleConfig | None = None) -> None:
+        super().__init__()
+        self.net = UnshuffleNet(config)
+        table = self.net.neutral_style().repeat(num_styles, 1)
+        noise = torch.randn_like(table) * 0.02
+        self.styles = nn.Parameter(table + noise)
+
+    def forward(self, image: Tensor, weights: Tensor) -> Tensor:
+        return self.net(image, weights @ self.styles)
+
+
+def random_mixtures(
+    count: int, num_styles: int, num_mixed: int, *, max_parts: int = 3
+) -> Tensor:
+    """Weights (count, num_styles): one style a row, random mixtures in the last `num_mixed` rows."""
+    weights = torch.zeros(count, num_styles)
+    for row in range(count):
+        parts = 1
+        if row >= count - num_mixed:
+            parts = int(torch.randint(2, max_parts + 1, ()))
+        picks = torch.randperm(num_styles)[:parts]
+        shares = -torch.log(torch.rand(parts).clamp(min=1e-6))
+        weights[row, picks] = shares / shares.sum()
+    return weights

@@ -1,0 +1,83 @@
+"""Checkpoints as safetensors: weights, their running average, optimizer and random state."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .errors import TrainError
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a run needs to go on as if it had never stopped."""
+
+    step: int
+    recipe: dict
+    model: dict[str, Tensor]
+    average: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    random: Tensor
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write atomically: the file under its name is always whole."""
+    tensors = {"random": checkpoint.random}
+    for group in ("model", "average", "optimizer"):
+        for name, value in getattr(checkpoint, group).items():
+            tensors[f"{group}/{name}"] = value.detach().cpu().contiguous()
+    metadata = {"step": str(checkpoint.step), "recipe": json.dumps(checkpoint.recipe)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    save_file(tensors, part, metadata=metadata)
+    os.replace(part, path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read what `save_checkpoint` wrote.
+
+    Raises:
+        TrainError: no such file, or not one of our checkpoints.
+    """
+    groups: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            for key in file.keys():  # noqa: SIM118 - safe_open is no mapping
+                if key != "random":
+                    group, name = key.split("/", 1)
+                    groups[group][name] = file.get_tensor(key)
+            random = file.get_tensor("random")
+        step, recipe = int(metadata["step"]), json.loads(metadata["recipe"])
+    except FileNotFoundError as error:
+        raise TrainError(f"no such checkpoint: {path}") from error
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise TrainError(f"{path} is not a checkpoint of rtstyle: {error}") from error
+    return Checkpoint(step, recipe, groups["model"], groups["average"], groups["optimizer"], random)
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimizer's state over parameters, flat: 'parameter index/name' -> tensor."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}/{name}": torch.as_tensor(value)
+        for index, values in state.items()
+        for name, value in values.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put back what `optimizer_tensors` took."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split("/")
+        state.setdefault(int(index), {})[name] = value
+    whole = optimizer.state_dict()
+    optimizer.load_state_dict({**whole, "state": state})

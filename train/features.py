@@ -1,0 +1,128 @@
+"""VGG16 features for perceptual losses (Simonyan & Zisserman 2015; Johnson et al. 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .errors import TrainError
+
+LAYERS = {"relu1_2": 3, "relu2_2": 8, "relu3_3": 15, "relu4_3": 22}
+"""Name of a feature layer -> index in torchvision's `vgg16().features`."""
+
+CONTENT_LAYER = "relu3_3"
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class VGGFeatures(nn.Module):
+    """Image (B, 3, H, W) in [0, 1] -> {layer: features (B, C, h, w)}, each of unit rms.
+
+    `calibrate` divides the features of each layer by their root mean square over a set of photos,
+    so that loss weights do not depend on which feature file is used.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, weights: dict[str, Tensor]) -> None:
+        super().__init__()
+        from torchvision.models import vgg16
+
+        self.features = vgg16(weights=None).features[: max(LAYERS.values()) + 1]
+        for layer in self.features:
+            if isinstance(layer, nn.ReLU):
+                layer.inplace = False
+        self.features.load_state_dict(weights)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None])
+        self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None])
+        self.requires_grad_(False).eval()
+
+    def forward(self, image: Tensor, until: str = "relu4_3") -> dict[str, Tensor]:
+        x = (image - self.mean) / self.std
+        x = x.contiguous(memory_format=torch.channels_last)
+        names = {index: name for name, index in LAYERS.items()}
+        found: dict[str, Tensor] = {}
+        for index, layer in enumerate(self.features[: LAYERS[until] + 1]):
+            x = layer(x)
+            if index in names:
+                found[names[index]] = x
+        return found
+
+    @torch.no_grad()
+    def calibrate(self, photos: Iterable[Tensor]) -> None:
+        """Give every layer unit rms over batches of photos (B, 3, H, W) in [0, 1].
+
+        ReLU and max pooling commute with a positive factor, so the factors go into the weights
+        (as in Gatys et al. 2016) and cost nothing afterwards.
+        """
+        squares = torch.zeros(len(LAYERS))
+        count = 0
+        for batch in photos:
+            squares += torch.stack([f.float().square().mean() for f in self(batch).values()]).cpu()
+            count += 1
+        if count == 0:
+            raise ValueError("calibrate needs at least one batch of photos")
+        rms = (squares / count).sqrt().tolist()
+        self._rescale(dict(zip(LAYERS.values(), rms, strict=True)))
+
+    def _rescale(self, rms: dict[int, float]) -> None:
+        """Divide the output of the layers by `rms` and undo it at the input of what follows."""
+        pending = 1.0
+        for index, layer in enumerate(self.features):
+            if not isinstance(layer, nn.Conv2d):
+                continue
+            divisor = rms.get(index + 1, 1.0)
+            layer.weight *= pending / divisor
+            if layer.bias is not None:
+                layer.bias /= divisor
+            pending = divisor
+
+def load_features(file: Path | None, *, download: bool = False) -> VGGFeatures:
+    """VGG16 with pretrained weights from `file`, or from torchvision's cache.
+
+    Only with `download` is the network used. Weights are never random.
+
+    Raises:
+        TrainError: no weights found, or `file` does not hold VGG16's.
+    """
+    path = file or _torchvision_file(download)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise TrainError(f"no such feature file: {path}") from error
+    except Exception as error:
+        raise TrainError(f"cannot read the feature file {path}: {error}".splitlines()[0]) from error
+    last = max(LAYERS.values())
+    weights = {
+        name.removeprefix("features."): value.float()
+        for name, value in state.items()
+        if name.startswith("features.") and int(name.split(".")[1]) <= last
+    }
+    try:
+        return VGGFeatures(weights)
+    except RuntimeError as error:
+        raise TrainError(
+            f"{path} does not hold VGG16's weights up to relu4_3\n"
+            "it must have torchvision's names: features.0.weight, features.0.bias, ..."
+        ) from error
+
+
+def _torchvision_file(download: bool) -> Path:
+    from torchvision.models import VGG16_Weights
+
+    url = VGG16_Weights.IMAGENET1K_V1.url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+    if path.exists():
+        return path
+    if not download:
+        raise TrainError(
+            f"VGG16's weights are not here: {path} does not exist\n"
+            "name a local file with --features FILE, or allow 528 MB with --download-features"
+        )
+    VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
+    return path

@@ -1,0 +1,145 @@
+"""`UnshuffleNet`: a multi-style generator in which no convolution sees full resolution.
+
+Pixel-unshuffle moves the picture to a quarter of its resolution, the residual body works at an
+eighth, and pixel-shuffle moves the result back, so every large tensor vanishes. The style is an
+input: one vector holds the scale and shift of every normalisation (conditional instance
+normalisation, Dumoulin et al. 2017, "A Learned Representation for Artistic Style") and the gates
+of the skip connection that carries fine detail past the narrow body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class UnshuffleConfig:
+    """Shape of an `UnshuffleNet`.
+
+    `unshuffle` is the space-to-depth factor, `front` the channels at that resolution, `body` the
+    channels at half of it and `blocks` the number of residual blocks there.
+    """
+
+    unshuffle: int = 4
+    front: int = 32
+    body: int = 64
+    blocks: int = 4
+
+    @property
+    def size_multiple(self) -> int:
+        """Height and width of a frame must be multiples of this many pixels."""
+        return 2 * self.unshuffle
+
+    def asdict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+class ConditionalConv(nn.Module):
+    """Reflection-padded 3x3 convolution, instance normalisation, then the style's scale and shift.
+
+    Reflection keeps frames and stripes from growing along the borders of the picture.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(
+            in_channels, out_channels, 3, stride, padding=1, padding_mode="reflect", bias=False
+        )
+        self.num_style_values = 2 * out_channels
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """`x` (B, C, H, W) and `style` (B, 2 * out_channels) -> (B, out_channels, H', W')."""
+        x = self.conv(x)
+        scale, shift = style[:, :, None, None].to(x.dtype).chunk(2, dim=1)
+        return F.instance_norm(x, eps=EPSILON) * scale + shift
+
+
+class ResidualBlock(nn.Module):
+    """Two conditional convolutions around an identity connection."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = ConditionalConv(channels, channels)
+        self.second = ConditionalConv(channels, channels)
+        self.num_style_values = self.first.num_style_values + self.second.num_style_values
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """`x` (B, C, H, W), `style` (B, 4 * C) -> (B, C, H, W)."""
+        first, second = style.chunk(2, dim=1)
+        return x + self.second(F.relu(self.first(x, first)), second)
+
+
+class UnshuffleNet(nn.Module):
+    """Image (B, 3, H, W) in [0, 1] and style (B, P) -> stylized image (B, 3, H, W), not clamped.
+
+    H and W must be multiples of `config.size_multiple`.
+    """
+
+    def __init__(self, config: UnshuffleConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or UnshuffleConfig()
+        pixels = 3 * config.unshuffle**2
+        self.enter = ConditionalConv(pixels, config.front)
+        self.down = ConditionalConv(config.front, config.body, stride=2)
+        self.body = nn.ModuleList(ResidualBlock(config.body) for _ in range(config.blocks))
+        self.up = ConditionalConv(config.body, config.front)
+        self.skip = nn.Conv2d(pixels, config.front, 1, bias=False)
+        self.leave = nn.Conv2d(config.front, pixels, 3, padding=1, padding_mode="reflect")
+        _initialise_as_upsampling(self.leave, config.unshuffle)
+
+    @property
+    def conditional_layers(self) -> list[nn.Module]:
+        """The layers that read the style vector, in the order in which it holds their values."""
+        return [self.enter, self.down, *self.body, self.up]
+
+    @property
+    def num_style_values(self) -> int:
+        """P: scale and shift of every normalised channel, then one gate per skip channel."""
+        layers = self.conditional_layers
+        return sum(int(layer.num_style_values) for layer in layers) + self.config.front
+
+    def neutral_style(self) -> Tensor:
+        """Style vector (P,) with scales of one, shifts of zero and half-open gates."""
+        values = [torch.full((self.config.front,), 0.5)]
+        for layer in reversed(self.conditional_layers):
+            convs = (
+                [layer.first, layer.second] if isinstance(layer, ResidualBlock) else [layer]
+            )
+            for conv in reversed(convs):
+                half = conv.num_style_values // 2
+                values.insert(0, torch.cat([torch.ones(half), torch.zeros(half)]))
+        return torch.cat(values)
+
+    def forward(self, image: Tensor, style: Tensor) -> Tensor:
+        sizes = [int(layer.num_style_values) for layer in self.conditional_layers]
+        *layer_styles, gates = style.split([*sizes, self.config.front], dim=1)
+        enter, down, *body, up = layer_styles
+
+        quarter = F.pixel_unshuffle(image * 2 - 1, self.config.unshuffle)
+        x = F.relu(self.enter(quarter, enter))
+        x = F.relu(self.down(x, down))
+        for block, block_style in zip(self.body, body, strict=True):
+            x = block(x, block_style)
+        x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+        detail = self.skip(quarter)
+        x = F.relu(self.up(x, up) + detail * gates[:, :, None, None].to(detail.dtype))
+        return F.pixel_shuffle(self.leave(x), self.config.unshuffle) * 0.5 + 0.5
+
+
+def _initialise_as_upsampling(conv: nn.Conv2d, factor: int) -> None:
+    """Give all sub-pixels of one colour the same kernel (ICNR, Aitken et al. 2017).
+
+    The network then starts as nearest-neighbour upsampling, without a grid of `factor` pixels.
+    """
+    with torch.no_grad():
+        kernel = torch.empty(3, *conv.weight.shape[1:])
+        nn.init.kaiming_normal_(kernel, nonlinearity="linear")
+        conv.weight.copy_(kernel.repeat_interleave(factor**2, dim=0))
+        if conv.bias is not None:
+            conv.bias.zero_()

@@ -1,0 +1,78 @@
+"""Losses of perceptual training.
+
+Content and style: Gatys et al. 2016, Johnson et al. 2016. Stability without video: compound
+regularisation, Wang et al. 2020, "Consistent Video Style Transfer via Relaxation and
+Regularization" (ReReVST).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, C, C) in float32: mean over pixels of the outer product, divided by C.
+
+    Made for channels-last features, of which the (H * W, C) matrix is a view.
+    """
+    b, c, h, w = features.shape
+    flat = features.permute(0, 2, 3, 1).reshape(b, h * w, c)
+    return (flat.transpose(1, 2) @ flat).float() / (c * h * w)
+
+
+def style_distance(gram: Tensor, target: Tensor) -> Tensor:
+    """Squared Frobenius distance of Gram matrices (B, C, C), relative to the target's norm -> (B,).
+
+    Relative, so that a pale drawing and a loud oil painting weigh the same in one bank.
+    """
+    return (gram - target).square().sum(dim=(1, 2)) / target.square().sum(dim=(1, 2))
+
+
+def content_distance(features: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference of unit-rms features (B, C, H, W) -> (B,)."""
+    return (features.float() - target.float()).square().mean(dim=(1, 2, 3))
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Mean absolute difference of neighbouring pixels (B, 3, H, W) -> scalar."""
+    dx = (image[..., :, 1:] - image[..., :, :-1]).abs().mean()
+    dy = (image[..., 1:, :] - image[..., :-1, :]).abs().mean()
+    return dx + dy
+
+
+def random_flow(
+    batch: int, height: int, width: int, *, max_shift_px: float = 10.0, bend_px: float = 8.0
+) -> Tensor:
+    """Smooth random motion (B, H, W, 2) in pixels: a shift per picture and a gentle bending."""
+    shift = (torch.rand(batch, 1, 1, 2) * 2 - 1) * max_shift_px
+    coarse = torch.randn(batch, 2, max(2, height // 100 + 1), max(2, width // 100 + 1)) * bend_px
+    bend = F.interpolate(coarse, (height, width), mode="bicubic", align_corners=True)
+    return bend.permute(0, 2, 3, 1) + shift
+
+
+def warp(image: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Sample `image` (B, C, H, W) at x + flow(x); also the mask (B, 1, H, W) of what lay inside."""
+    _, _, h, w = image.shape
+    y, x = torch.meshgrid(
+        torch.arange(h, device=image.device), torch.arange(w, device=image.device), indexing="ij"
+    )
+    at = torch.stack([x, y], dim=-1) + flow
+    grid = at * 2 / torch.tensor([w - 1, h - 1], device=image.device) - 1
+    warped = F.grid_sample(image, grid, align_corners=True, padding_mode="border")
+    inside = (grid.abs() <= 1).all(dim=-1)[:, None]
+    return warped, inside.to(image.dtype)
+
+
+def disturb(image: Tensor, flow: Tensor, noise_std: float = 0.0078) -> Tensor:
+    """The picture moved along `flow`, with sensor noise: what the next frame might look like."""
+    moved, _ = warp(image, flow)
+    return (moved + torch.randn_like(moved) * noise_std).clamp(0, 1)
+
+
+def compound_regularisation(output: Tensor, disturbed_output: Tensor, flow: Tensor) -> Tensor:
+    """Mean |warp(output) - output of the disturbed input|, where the warp is defined -> scalar."""
+    moved, inside = warp(output, flow)
+    difference = (moved - disturbed_output).abs() * inside
+    return difference.sum() / (inside.sum() * output.shape[1]).clamp(min=1)

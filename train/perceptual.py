@@ -1,0 +1,214 @@
+"""Train one generator on a bank of styles with perceptual losses: `python -m train perceptual`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from . import losses
+from .bank import StyledGenerator, random_mixtures
+from .checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+)
+from .data import PhotoCrops, load_picture
+from .features import CONTENT_LAYER, VGGFeatures
+from .generators import UnshuffleConfig
+from .recipe import Recipe
+from .sheet import make_sheet
+
+WARM_UP_STEPS = 100
+FINAL_LEARNING_RATE_SHARE = 0.03
+MAX_GRADIENT_NORM = 1.0
+CALIBRATION_BATCHES = 16
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where a run reads and writes."""
+
+    data: Path
+    out: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.out / "checkpoint.safetensors"
+
+
+class PerceptualRun:
+    """A training run: `advance` makes one step and returns the loss terms by name."""
+
+    def __init__(
+        self, recipe: Recipe, paths: Paths, features: VGGFeatures, device: torch.device
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.paths, self.device = recipe, paths, device
+        folders = [paths.data / folder for folder in recipe.photos]
+        self.photos = PhotoCrops(folders, recipe.size_px, exclude=recipe.exclude)
+        self.features = features.to(device)
+        random = torch.default_generator
+        self.features.calibrate(
+            self.photos.batch(recipe.batch, random).to(device) for _ in range(CALIBRATION_BATCHES)
+        )
+        self.grams = self._style_grams()
+        config = UnshuffleConfig(**recipe.generator)
+        self.model = StyledGenerator(len(recipe.style_names), config).to(device)
+        self.model = self.model.to(memory_format=torch.channels_last)
+        self.average = torch.optim.swa_utils.AveragedModel(
+            self.model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average_decay)
+        )
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate)
+        self.step = 0
+
+    def advance(self) -> dict[str, float]:
+        """One optimizer step on a fresh batch."""
+        recipe = self.recipe
+        image = self.photos.batch(recipe.batch, torch.default_generator).to(self.device)
+        num_mixed = round(recipe.batch * recipe.mixture_share)
+        weights = random_mixtures(recipe.batch, len(recipe.style_names), num_mixed)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(recipe, self.step)
+        terms = self._losses(image, weights.to(self.device))
+        factors = asdict(recipe.weights)
+        total = torch.stack([factors[name] * value for name, value in terms.items()]).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT_NORM)
+        self.optimizer.step()
+        self.average.update_parameters(self.model)
+        self.step += 1
+        return {"total": total.item(), **{name: value.item() for name, value in terms.items()}}
+
+    def _losses(self, image: Tensor, weights: Tensor) -> dict[str, Tensor]:
+        """Loss terms, named as in `Weights`, for photos (B, 3, H, W) and style weights (B, S)."""
+        flow = losses.random_flow(*image.shape[::2], image.shape[3]).to(self.device)
+        disturbed = losses.disturb(image, flow)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            with torch.no_grad():
+                seen = self.features(image)
+            painted = self.model(torch.cat([image, disturbed]), weights.repeat(2, 1))
+            output, disturbed_output = painted.float().chunk(2)
+            found = self.features(output)
+        content = losses.content_distance(found[CONTENT_LAYER], seen[CONTENT_LAYER])
+        style = torch.stack(
+            [
+                losses.style_distance(
+                    losses.gram_matrix(found[layer]), self._target(layer, seen[layer], weights)
+                )
+                for layer in found
+            ]
+        ).mean(dim=0)
+        pixels = (output - image).abs().mean(dim=(1, 2, 3))
+        return {
+            "content": content.mean(),
+            "style": style.mean(),
+            "total_variation": losses.total_variation(output),
+            "stability": losses.compound_regularisation(output, disturbed_output, flow),
+            "identity": (weights[:, 0] * pixels).mean(),
+        }
+
+    def _target(self, layer: str, seen: Tensor, weights: Tensor) -> Tensor:
+        """Gram matrices (B, C, C) that a mixture aims at; `original` stands for the photo's own."""
+        own = losses.gram_matrix(seen)
+        pictures = torch.einsum("bs,scd->bcd", weights[:, 1:], self.grams[layer])
+        return weights[:, :1, None] * own + pictures
+
+    def _style_grams(self) -> dict[str, Tensor]:
+        """{layer: Gram matrices (S - 1, C, C)} of the style pictures."""
+        grams: dict[str, list[Tensor]] = {}
+        for style in self.recipe.styles:
+            picture = load_picture(
+                self.paths.data / style.file, short_side=self.recipe.style_short_side_px
+            )
+            with torch.no_grad():
+                found = self.features(picture[None].to(self.device))
+            for layer, features in found.items():
+                grams.setdefault(layer, []).append(losses.gram_matrix(features))
+        return {layer: torch.cat(matrices) for layer, matrices in grams.items()}
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        save_checkpoint(
+            self.paths.checkpoint,
+            Checkpoint(
+                self.step,
+                asdict(self.recipe),
+                self.model.state_dict(),
+                self.average.module.state_dict(),
+                optimizer_tensors(self.optimizer),
+                torch.get_rng_state(),
+            ),
+        )
+
+    def resume(self) -> None:
+        """Go on from the checkpoint."""
+        saved = load_checkpoint(self.paths.checkpoint)
+        self.model.load_state_dict(saved.model)
+        self.average.module.load_state_dict(saved.average)
+        self.average.n_averaged.fill_(saved.step)
+        restore_optimizer(self.optimizer, saved.optimizer)
+        torch.set_rng_state(saved.random)
+        self.step = saved.step
+
+    @torch.no_grad()
+    def sheet(self) -> Tensor:
+        """Sheet of the averaged weights: photo, every style, a mixture, two strengths; (3, H, W)."""
+        names = self.recipe.style_names
+        last = len(names) - 1
+        columns: list[tuple[str, dict[int, float]]] = [(n, {i: 1.0}) for i, n in enumerate(names)]
+        columns.append((f"{names[1]} + {names[last]}", {1: 0.5, last: 0.5}))
+        columns += [(f"{names[1]} {share:.0%}", {1: share, 0: 1 - share}) for share in (0.33, 0.66)]
+        weights = torch.zeros(len(columns), len(names), device=self.device)
+        for row, (_, shares) in enumerate(columns):
+            for index, share in shares.items():
+                weights[row, index] = share
+        rows = []
+        for file in self.recipe.sheet_photos:
+            photo = load_picture(self.paths.data / file, short_side=256)[:, :256, :256]
+            painted = self.average.module(
+                photo.repeat(len(columns), 1, 1, 1).to(self.device), weights
+            )
+            rows.append([photo, *painted])
+        sheet = make_sheet(["photo", *(caption for caption, _ in columns)], rows)
+        sheet.save(self.paths.out / f"sheet_{self.step:06d}.png")
+        from torchvision.transforms.functional import to_tensor
+
+        return to_tensor(sheet)
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Linear warm-up, then a cosine down to a small share of the recipe's rate."""
+    warm = min(1.0, (step + 1) / WARM_UP_STEPS)
+    progress = min(1.0, step / max(1, recipe.steps))
+    cosine = 0.5 * (1 + float(torch.cos(torch.tensor(progress * torch.pi))))
+    floor = FINAL_LEARNING_RATE_SHARE
+    return recipe.learning_rate * warm * (floor + (1 - floor) * cosine)
+
+
+def train(run: PerceptualRun, report: Callable[[int, dict[str, float], float], None]) -> None:
+    """Advance to the recipe's last step, saving checkpoint, log and sheet on the way.
+
+    `report` receives the step, its loss terms and the seconds it took.
+    """
+    from torch.utils.tensorboard import SummaryWriter
+
+    recipe = run.recipe
+    with SummaryWriter(str(run.paths.out / "log"), purge_step=run.step) as log:
+        while run.step < recipe.steps:
+            started = time.perf_counter()
+            terms = run.advance()
+            report(run.step, terms, time.perf_counter() - started)
+            for name, value in terms.items():
+                log.add_scalar(f"loss/{name}", value, run.step)
+            if run.step % recipe.save_every == 0 or run.step == recipe.steps:
+                run.save()
+                if recipe.sheet_photos:
+                    log.add_image("sheet", run.sheet(), run.step)

@@ -1,0 +1,109 @@
+"""A training run described by one TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .errors import TrainError
+
+T = TypeVar("T")
+
+ORIGINAL = "original"
+"""The style that changes nothing: mixing with it lowers the strength of another style."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Factors of the loss terms."""
+
+    content: float = 1.0
+    style: float = 4.0
+    total_variation: float = 0.2
+    stability: float = 2.0
+    identity: float = 10.0
+    """Mean absolute pixel error, times the share of `original` in a sample's style."""
+
+
+@dataclass(frozen=True)
+class StylePicture:
+    """A picture to learn from, and what its card says."""
+
+    name: str
+    file: str
+    title: str = ""
+    author: str = ""
+    year: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a run of `python -m train perceptual` produces."""
+
+    name: str
+    photos: list[str]
+    """Folders of content photos, relative to the data folder."""
+    styles: list[StylePicture]
+    exclude: list[str] = field(default_factory=list)
+    """File name patterns of photos that are kept for testing."""
+    sheet_photos: list[str] = field(default_factory=list)
+    steps: int = 4000
+    batch: int = 4
+    size_px: int = 256
+    style_short_side_px: int = 512
+    learning_rate: float = 1e-3
+    mixture_share: float = 0.25
+    """Share of each batch that is painted in a random mixture of styles."""
+    average_decay: float = 0.998
+    seed: int = 1
+    save_every: int = 250
+    weights: Weights = field(default_factory=Weights)
+    generator: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def style_names(self) -> list[str]:
+        """`original`, then the styles with a picture: the order of the rows in the style table."""
+        return [ORIGINAL, *(style.name for style in self.styles)]
+
+
+def recipe_from_dict(values: dict[str, Any], origin: str) -> Recipe:
+    """Build a recipe from parsed TOML; unknown and missing keys are errors that name them."""
+    values = dict(values)
+    try:
+        values["weights"] = _build(Weights, values.get("weights", {}))
+        values["styles"] = [_build(StylePicture, style) for style in values.get("styles", [])]
+        recipe = _build(Recipe, values)
+    except (TypeError, ValueError) as error:
+        raise TrainError(f"{origin}: {error}") from error
+    names = recipe.style_names
+    if len(set(names)) != len(names):
+        raise TrainError(f"{origin}: a style name appears twice ('{ORIGINAL}' is always there)")
+    if not recipe.styles:
+        raise TrainError(f"{origin}: no [[styles]] to learn")
+    return recipe
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        TrainError: missing file, bad TOML, unknown or missing keys.
+    """
+    try:
+        values = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise TrainError(f"no such recipe: {path}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise TrainError(f"{path}: {error}") from error
+    return recipe_from_dict(values, str(path))
+
+
+def _build(kind: type[T], values: dict[str, Any]) -> T:
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ValueError(f"unknown key '{unknown[0]}'; known: {', '.join(sorted(known))}")
+    return kind(**values)
