@@ -16,6 +16,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
+
 @app.callback()
 def commands() -> None:
     """Train and export rtstyle's generators."""
@@ -31,12 +32,7 @@ FeaturesOption = Annotated[
 def perceptual(
     recipe: Annotated[Path, typer.Argument(help="TOML recipe, see train/recipes/.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoint, log and sheets.")],
-    data: @app.callback()
-def commands() -> None:
-    """Train and export rtstyle's generators."""
-
-
-DataOption = Path("../shared/data"),
+    data: DataOption = Path("../shared/data"),
     features: FeaturesOption = None,
     download_features: Annotated[
         bool, typer.Option(help="Allow torchvision to fetch VGG16's weights (528 MB).")

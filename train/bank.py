@@ -25,10 +25,8 @@ class StyledGenerator(nn.Module):
         return self.net(image, weights @ self.styles)
 
 
-def random_mixtures(
-    count: int, num_styles: int, num_mixed: int, *, max_parts: int = 3
-) -> Tensor:
-    """Weights (count, num_styles): one style a row, random mixtures in the last `num_mixed` rows."""
+def random_mixtures(count: int, num_styles: int, num_mixed: int, *, max_parts: int = 3) -> Tensor:
+    """Weights (count, num_styles): one style a row, mixtures in the last `num_mixed` rows."""
     weights = torch.zeros(count, num_styles)
     for row in range(count):
         parts = 1

@@ -82,6 +82,7 @@ class VGGFeatures(nn.Module):
                 layer.bias /= divisor
             pending = divisor
 
+
 def load_features(file: Path | None, *, download: bool = False) -> VGGFeatures:
     """VGG16 with pretrained weights from `file`, or from torchvision's cache.
 

@@ -63,7 +63,10 @@ class PerceptualRun:
         self.model = StyledGenerator(len(recipe.style_names), config).to(device)
         self.model = self.model.to(memory_format=torch.channels_last)
         self.average = torch.optim.swa_utils.AveragedModel(
-            self.model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average_decay)
+            self.model,
+            avg_fn=lambda mean, new, count: torch.lerp(
+                new, mean, min(recipe.average_decay, (1 + float(count)) / (10 + float(count)))
+            ),
         )
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate)
         self.step = 0
@@ -89,7 +92,7 @@ class PerceptualRun:
 
     def _losses(self, image: Tensor, weights: Tensor) -> dict[str, Tensor]:
         """Loss terms, named as in `Weights`, for photos (B, 3, H, W) and style weights (B, S)."""
-        flow = losses.random_flow(*image.shape[::2], image.shape[3]).to(self.device)
+        flow = losses.random_flow(len(image), image.shape[2], image.shape[3]).to(self.device)
         disturbed = losses.disturb(image, flow)
         with torch.autocast(self.device.type, torch.bfloat16):
             with torch.no_grad():
@@ -160,7 +163,7 @@ class PerceptualRun:
 
     @torch.no_grad()
     def sheet(self) -> Tensor:
-        """Sheet of the averaged weights: photo, every style, a mixture, two strengths; (3, H, W)."""
+        """Sheet of the averaged weights: photo, styles, a mixture, two strengths; (3, H, W)."""
         names = self.recipe.style_names
         last = len(names) - 1
         columns: list[tuple[str, dict[int, float]]] = [(n, {i: 1.0}) for i, n in enumerate(names)]

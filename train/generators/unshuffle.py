@@ -17,6 +17,9 @@ from torch import Tensor, nn
 
 EPSILON = 1e-5
 
+UP_SCALE = 0.25
+"""Initial scale of what the body adds to the skip."""
+
 
 @dataclass(frozen=True)
 class UnshuffleConfig:
@@ -91,33 +94,33 @@ class UnshuffleNet(nn.Module):
         self.up = ConditionalConv(config.body, config.front)
         self.skip = nn.Conv2d(pixels, config.front, 1, bias=False)
         self.leave = nn.Conv2d(config.front, pixels, 3, padding=1, padding_mode="reflect")
-        _initialise_as_upsampling(self.leave, config.unshuffle)
+        _initialise_as_identity(self)
 
     @property
-    def conditional_layers(self) -> list[nn.Module]:
+    def conditional_layers(self) -> list[ConditionalConv | ResidualBlock]:
         """The layers that read the style vector, in the order in which it holds their values."""
-        return [self.enter, self.down, *self.body, self.up]
+        blocks = [block for block in self.body if isinstance(block, ResidualBlock)]
+        return [self.enter, self.down, *blocks, self.up]
 
     @property
     def num_style_values(self) -> int:
         """P: scale and shift of every normalised channel, then one gate per skip channel."""
         layers = self.conditional_layers
-        return sum(int(layer.num_style_values) for layer in layers) + self.config.front
+        return sum(layer.num_style_values for layer in layers) + self.config.front
 
     def neutral_style(self) -> Tensor:
-        """Style vector (P,) with scales of one, shifts of zero and half-open gates."""
-        values = [torch.full((self.config.front,), 0.5)]
-        for layer in reversed(self.conditional_layers):
-            convs = (
-                [layer.first, layer.second] if isinstance(layer, ResidualBlock) else [layer]
-            )
-            for conv in reversed(convs):
+        """Style vector (P,) with which the untrained network shows the picture almost unchanged."""
+        parts = []
+        for layer in self.conditional_layers:
+            convs = [layer.first, layer.second] if isinstance(layer, ResidualBlock) else [layer]
+            for conv in convs:
                 half = conv.num_style_values // 2
-                values.insert(0, torch.cat([torch.ones(half), torch.zeros(half)]))
-        return torch.cat(values)
+                scale = UP_SCALE if conv is self.up else 1.0
+                parts += [torch.full((half,), scale), torch.zeros(half)]
+        return torch.cat([*parts, torch.ones(self.config.front)])
 
     def forward(self, image: Tensor, style: Tensor) -> Tensor:
-        sizes = [int(layer.num_style_values) for layer in self.conditional_layers]
+        sizes = [layer.num_style_values for layer in self.conditional_layers]
         *layer_styles, gates = style.split([*sizes, self.config.front], dim=1)
         enter, down, *body, up = layer_styles
 
@@ -128,18 +131,43 @@ class UnshuffleNet(nn.Module):
             x = block(x, block_style)
         x = F.interpolate(x, scale_factor=2.0, mode="nearest")
         detail = self.skip(quarter)
-        x = F.relu(self.up(x, up) + detail * gates[:, :, None, None].to(detail.dtype))
+        x = F.relu(self.up(x, up)) + detail * gates[:, :, None, None].to(detail.dtype)
         return F.pixel_shuffle(self.leave(x), self.config.unshuffle) * 0.5 + 0.5
 
 
-def _initialise_as_upsampling(conv: nn.Conv2d, factor: int) -> None:
-    """Give all sub-pixels of one colour the same kernel (ICNR, Aitken et al. 2017).
+def _block_basis(num: int, factor: int) -> Tensor:
+    """The first `num` of an orthonormal basis of RGB blocks, (num, 3 * factor**2).
 
-    The network then starts as nearest-neighbour upsampling, without a grid of `factor` pixels.
+    Products of cosines (DCT-II) in luma and two chroma axes, smooth ones first, three luma values
+    for each chroma value: what a picture's blocks mostly consist of. Channels are ordered as
+    `pixel_unshuffle` orders them.
     """
+    n = torch.arange(factor)
+    dct = torch.cos(torch.pi / factor * (n[None] + 0.5) * n[:, None])
+    dct = dct / dct.norm(dim=1, keepdim=True)
+    colors = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
+    colors = colors / colors.norm(dim=1, keepdim=True)
+    blocks = [
+        ((v + h) * (1 if color == 0 else 3), torch.einsum("c,y,x->cyx", axis, dct[v], dct[h]))
+        for color, axis in enumerate(colors)
+        for v in range(factor)
+        for h in range(factor)
+    ]
+    blocks.sort(key=lambda block: block[0])
+    return torch.stack([block.flatten() for _, block in blocks[:num]])
+
+
+def _initialise_as_identity(net: UnshuffleNet) -> None:
+    """Let the network start by showing the picture, through the skip, with little else added.
+
+    Training then begins from the content, and from smooth blocks rather than a grid of pixels.
+    """
+    front, factor = net.config.front, net.config.unshuffle
+    basis = _block_basis(front, factor)
+    offset = UP_SCALE * (2 * torch.pi) ** -0.5  # mean of relu(N(0, UP_SCALE**2))
     with torch.no_grad():
-        kernel = torch.empty(3, *conv.weight.shape[1:])
-        nn.init.kaiming_normal_(kernel, nonlinearity="linear")
-        conv.weight.copy_(kernel.repeat_interleave(factor**2, dim=0))
-        if conv.bias is not None:
-            conv.bias.zero_()
+        net.skip.weight.copy_(basis[:, :, None, None])
+        nn.init.normal_(net.leave.weight, std=0.01)
+        net.leave.weight[:, :, 1, 1] += basis.T
+        assert net.leave.bias is not None
+        net.leave.bias.copy_(-offset * net.leave.weight.sum(dim=(1, 2, 3)))

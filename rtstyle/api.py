@@ -1,0 +1,68 @@
+"""The Python API in one call; its parts are `capture`, `inference`, `pipeline` and `runner`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+
+from .controls import Controls
+from .frame import Pixels, check_pixels
+from .inference import Engine, load_engine
+from .pipeline import paint_pixels
+from .shelf import DEFAULT_GENERATOR, find_generator
+from .style import StyleBank, load_styles
+
+
+def load(generator: str = DEFAULT_GENERATOR, backend: str = "auto") -> tuple[Engine, StyleBank]:
+    """An engine for a generator of the shelf, and its bank of styles.
+
+    Raises:
+        EngineError: generator or backend cannot be loaded.
+        StyleError: the bank is damaged or does not fit the generator.
+    """
+    shelved = find_generator(generator)
+    engine = load_engine(shelved, backend)
+    info = engine.info.generator
+    bank = load_styles(shelved.styles, info.num_style_values or None)
+    return engine, bank.checked_for(info.weights_sha256)
+
+
+def stylize(
+    pixels: Pixels,
+    style: str | Mapping[str, float],
+    *,
+    strength: float = 1.0,
+    size_px: int | None = None,
+    keep_colors: bool = False,
+    generator: str = DEFAULT_GENERATOR,
+    backend: str = "auto",
+) -> Pixels:
+    """Paint one picture.
+
+    Args:
+        pixels: RGB, uint8, (H, W, 3), any size.
+        style: a style's name, or names with shares to mix.
+        strength: 0 gives `pixels` exactly, 1 the whole style.
+        size_px: height at which to paint; the result always has the size of `pixels`.
+        keep_colors: take only luma from the painting.
+        generator: a generator of the shelf.
+        backend: "auto" or one of `rtstyle.inference.BACKENDS`.
+
+    Returns:
+        RGB, uint8, (H, W, 3).
+
+    Raises:
+        TypeError, ValueError: `pixels` is no RGB picture.
+        RtstyleError: unknown style, bad strength, no engine.
+    """
+    pixels = np.ascontiguousarray(pixels)
+    check_pixels(pixels)
+    mix = ((style, 1.0),) if isinstance(style, str) else tuple(style.items())
+    controls = Controls(mix, strength=strength, size_px=size_px, keep_colors=keep_colors)
+    engine, bank = _loaded(generator, backend)
+    return paint_pixels(engine, bank, pixels, controls)
+
+
+_loaded = lru_cache(maxsize=2)(load)

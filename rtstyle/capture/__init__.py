@@ -1,0 +1,45 @@
+"""Sources of frames: video files, pictures, URLs, cameras, test patterns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from ..frame import Frame
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What is known about a source before its first frame.
+
+    `width` and `height` are those of the upright picture. `rate` is frames per second,
+    `num_frames` an estimate; both None where unknown. `path` is the file for sinks that copy the
+    other streams from it.
+    """
+
+    name: str
+    width: int
+    height: int
+    rate: Fraction | None = None
+    num_frames: int | None = None
+    duration_seconds: float | None = None
+    path: Path | None = None
+    is_live: bool = False
+
+
+class Source(Protocol):
+    """Frames in the order of their timestamps, upright, all of the size that `info` names.
+
+    Iteration raises `SourceError` (or `DeviceError`) when the input cannot be read further;
+    `close` may be called at any time, from any thread, more than once.
+    """
+
+    @property
+    def info(self) -> SourceInfo: ...
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,72 @@
+"""The command line: one file per command; the only place that prints or exits.
+
+`--help` imports nothing heavy: commands import what they run inside their functions.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from rtstyle import __version__
+from rtstyle.errors import RtstyleError
+
+from . import image, styles, video
+
+app = typer.Typer(
+    name="rtstyle",
+    help="See yourself painted: in a video file, live in a window, or as the camera of a call.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks and what is decided."),
+) -> None:
+    """See yourself painted: in a video file, live in a window, or as the camera of a call."""
+    if version:
+        print(f"rtstyle {__version__}")
+        raise typer.Exit
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.WARNING,
+        format="%(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+app.command()(video.video)
+app.command()(image.image)
+app.command()(styles.styles)
+
+
+def main() -> None:
+    """Run the command line; an error is at most three lines and an exit code, see DESIGN.md."""
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except RtstyleError as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except Exception as error:
+        if debug:
+            raise
+        kind = type(error).__name__
+        print(
+            f"error: rtstyle failed: {kind}: {str(error).splitlines()[0] if str(error) else ''}\n"
+            "this is a fault of rtstyle, not yours\n"
+            "run the command again as: rtstyle --debug ... and report what it prints",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from None

@@ -1,0 +1,7 @@
+"""`rtstyle image`."""
+
+from __future__ import annotations
+
+
+def image() -> None:
+    """To be written."""

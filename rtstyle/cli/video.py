@@ -1,0 +1,7 @@
+"""`rtstyle video`."""
+
+from __future__ import annotations
+
+
+def video() -> None:
+    """To be written."""

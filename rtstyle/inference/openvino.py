@@ -1,0 +1,128 @@
+"""Inference with OpenVINO on the CPU: the default where no GPU engine is ready."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import EngineError
+from ..frame import Pixels
+from ..style import Style
+from . import EngineInfo, GeneratorInfo
+from .padding import crop, pad, padded_size
+
+if TYPE_CHECKING:
+    import openvino as ov
+
+
+class OpenVINOEngine:
+    """A generator compiled by OpenVINO for each size it meets; the last two sizes are kept.
+
+    OpenVINO computes in bfloat16 where the CPU has instructions for it, else in float32;
+    `info.precision` says which. `precision` "f32" forces float32 (parity tests).
+    """
+
+    def __init__(
+        self, path: Path, precision: str | None = None, threads: int | None = None
+    ) -> None:
+        try:
+            import openvino as ov
+        except ImportError as error:
+            raise EngineError(
+                "OpenVINO cannot be imported", str(error), "run: pip install openvino"
+            ) from error
+        self._threads = threads or len(os.sched_getaffinity(0))
+        self._core = ov.Core()
+        self._options: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": self._threads,
+        }
+        if precision is not None:
+            self._options["INFERENCE_PRECISION_HINT"] = precision
+        if not path.is_file():
+            raise EngineError(f"no such generator: {path}")
+        try:
+            self._model = self._core.read_model(path)
+        except RuntimeError as error:
+            raise EngineError(
+                f"the generator {path} is damaged or no ONNX model",
+                str(error).strip().splitlines()[-1][:200],
+                "install rtstyle again, or export the generator again",
+            ) from error
+        self._generator = GeneratorInfo.from_metadata(_metadata(self._model), path)
+        self._compiled: dict[tuple[int, int], ov.CompiledModel] = {}
+        self._lock = threading.Lock()
+        self.info = EngineInfo("openvino", "CPU", self._precision(), self._generator)
+
+    def stylize(self, pixels: Pixels, style: Style) -> Pixels:
+        """(H, W, 3) uint8 RGB -> the same, painted.
+
+        Raises:
+            EngineError: compilation or inference failed.
+        """
+        height, width = pixels.shape[:2]
+        size = padded_size(height, width, self._generator.size_multiple)
+        painted = np.empty((1, *size, 3), np.uint8)
+        request = self._request(size)
+        try:
+            request.set_tensor("frame", _tensor(pad(pixels, *size)[None]))
+            if self._generator.num_style_values:
+                request.set_tensor("style", _tensor(style.vector[None]))
+            request.set_tensor("stylized", _tensor(painted))
+            request.infer()
+        except RuntimeError as error:
+            raise EngineError(
+                f"OpenVINO failed on a picture of {width}x{height}",
+                str(error).strip().splitlines()[-1][:200],
+            ) from error
+        return crop(painted[0], height, width)
+
+    def prepare(self, height: int, width: int) -> None:
+        """Compile for pictures of this size."""
+        self._request(padded_size(height, width, self._generator.size_multiple))
+
+    def close(self) -> None:
+        self._compiled.clear()
+
+    def _request(self, size: tuple[int, int]) -> Any:
+        with self._lock:
+            compiled = self._compiled.pop(size, None) or self._compile(size)
+            self._compiled[size] = compiled
+            for oldest in list(self._compiled)[:-2]:
+                del self._compiled[oldest]
+        return compiled
+
+    def _compile(self, size: tuple[int, int]) -> Any:
+        model = self._model.clone()
+        try:
+            model.reshape({"frame": [1, *size, 3]})
+            compiled = self._core.compile_model(model, "CPU", self._options)
+            return compiled.create_infer_request()
+        except RuntimeError as error:
+            raise EngineError(
+                f"OpenVINO cannot compile {self._generator.name} for {size[1]}x{size[0]}",
+                str(error).strip().splitlines()[-1][:200],
+            ) from error
+
+    def _precision(self) -> str:
+        multiple = self._generator.size_multiple
+        request = self._request(padded_size(64, 64, multiple))
+        hint = request.get_compiled_model().get_property("INFERENCE_PRECISION_HINT")
+        return {"bf16": "bf16", "bfloat16": "bf16", "f16": "f16"}.get(hint.get_type_name(), "f32")
+
+
+def _metadata(model: ov.Model) -> dict[str, str]:
+    found = model.get_rt_info()
+    if "framework" not in found:
+        return {}
+    return {key: str(value) for key, value in found["framework"].astype(dict).items()}
+
+
+def _tensor(array: np.ndarray) -> ov.Tensor:
+    import openvino as ov
+
+    return ov.Tensor(array, shared_memory=True)

@@ -1,0 +1,165 @@
+"""Styles: a name and a small vector. Banks of them, `.style` files of one's own, mixing."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import StyleError
+
+ORIGINAL = "original"
+"""The style that changes nothing; mixing with it weakens another."""
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """A way to paint, for one generator.
+
+    `vector` (P,) float32 is the generator's style input; `generator` the hash of the weights that
+    it was trained with. The rest is what a user is told about the picture it was learned from.
+    """
+
+    name: str
+    vector: NDArray[np.float32]
+    generator: str
+    title: str = ""
+    author: str = ""
+    year: str = ""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        if self.vector.ndim != 1 or self.vector.dtype != np.float32:
+            raise ValueError(
+                f"vector must be float32 (P,), got {self.vector.dtype} {self.vector.shape}"
+            )
+        if not np.isfinite(self.vector).all():
+            raise StyleError(f"the style '{self.name}' holds values that are no numbers")
+
+
+@dataclass(frozen=True)
+class StyleBank:
+    """Styles of one generator by name, in the order of the shelf."""
+
+    generator: str
+    styles: Mapping[str, Style] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Style]:
+        return iter(self.styles.values())
+
+    def __len__(self) -> int:
+        return len(self.styles)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.styles)
+
+    def __getitem__(self, name: str) -> Style:
+        """The style of that name.
+
+        Raises:
+            StyleError: unknown name; the message lists the nearest ones.
+        """
+        try:
+            return self.styles[name]
+        except KeyError:
+            near = difflib.get_close_matches(name.lower(), self.names, n=3, cutoff=0.4)
+            fix = f"did you mean: {', '.join(near)}?" if near else ""
+            raise StyleError(
+                f"unknown style '{name}'", fix, f"the styles are: {', '.join(self.names)}"
+            ) from None
+
+    def mix(self, parts: Iterable[tuple[str, float]]) -> Style:
+        """The weighted mean of several styles; shares are scaled to a sum of 1."""
+        parts = [(self[name], share) for name, share in parts]
+        if len(parts) == 1:
+            return parts[0][0]
+        total = sum(share for _, share in parts)
+        vector = sum(style.vector * np.float32(share / total) for style, share in parts)
+        name = "+".join(f"{style.name}:{share / total:.2g}" for style, share in parts)
+        return Style(name, np.asarray(vector, np.float32), self.generator)
+
+    def checked_for(self, generator: str) -> StyleBank:
+        """This bank, if it belongs to the generator with that hash.
+
+        Raises:
+            StyleError: it was trained for another one.
+        """
+        if self.generator != generator:
+            raise StyleError(
+                "the styles do not fit the generator",
+                f"they were trained for {self.generator[:12]}, this is {generator[:12]}",
+                "export generator and styles together, or install rtstyle again",
+            )
+        return self
+
+    def with_styles(self, styles: Iterable[Style]) -> StyleBank:
+        """This bank with further styles, which must be of the same generator."""
+        added = {style.name: style for style in styles}
+        for style in added.values():
+            if style.generator != self.generator:
+                raise StyleError(
+                    f"the style '{style.name}' belongs to another generator",
+                    f"it was trained for {style.generator[:12]}, this is {self.generator[:12]}",
+                    "train it again for this generator: rtstyle train style",
+                )
+        return StyleBank(self.generator, {**self.styles, **added})
+
+
+def load_styles(path: Path, num_values: int | None = None) -> StyleBank:
+    """Read a bank or a `.style` file (safetensors: one vector per style, the rest as metadata).
+
+    Args:
+        path: the file.
+        num_values: P of the generator that will use it, checked where given.
+
+    Raises:
+        StyleError: missing, damaged or of the wrong size.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            header = json.loads((file.metadata() or {})["rtstyle"])
+            if header["schema"] != SCHEMA:
+                raise StyleError(
+                    f"{path} was written by another version of rtstyle",
+                    f"its schema is {header['schema']}, this version reads {SCHEMA}",
+                )
+            generator = header["generator"]
+            styles = [
+                Style(generator=generator, vector=file.get_tensor(facts["name"]), **facts)
+                for facts in header["styles"]
+            ]
+    except FileNotFoundError:
+        raise StyleError(f"no such style file: {path}") from None
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise StyleError(f"{path} is damaged or no style file of rtstyle", str(error)) from error
+    for style in styles:
+        if num_values is not None and style.vector.size != num_values:
+            raise StyleError(
+                f"the style '{style.name}' in {path.name} does not fit the generator",
+                f"it has {style.vector.size} values, the generator takes {num_values}",
+            )
+    return StyleBank(generator, {style.name: style for style in styles})
+
+
+def save_styles(path: Path, bank: StyleBank) -> None:
+    """Write a bank or a `.style` file that `load_styles` reads."""
+    from safetensors.numpy import save_file
+
+    facts = ("name", "title", "author", "year", "licence")
+    header = {
+        "schema": SCHEMA,
+        "generator": bank.generator,
+        "styles": [{key: getattr(style, key) for key in facts} for style in bank],
+    }
+    vectors = {style.name: np.ascontiguousarray(style.vector) for style in bank}
+    save_file(vectors, path, metadata={"rtstyle": json.dumps(header)})
