@@ -78,12 +78,12 @@ class StyleBank:
 
     def mix(self, parts: Iterable[tuple[str, float]]) -> Style:
         """The weighted mean of several styles; shares are scaled to a sum of 1."""
-        parts = [(self[name], share) for name, share in parts]
-        if len(parts) == 1:
-            return parts[0][0]
-        total = sum(share for _, share in parts)
-        vector = sum(style.vector * np.float32(share / total) for style, share in parts)
-        name = "+".join(f"{style.name}:{share / total:.2g}" for style, share in parts)
+        found = [(self[name], share) for name, share in parts]
+        if len(found) == 1:
+            return found[0][0]
+        total = sum(share for _, share in found)
+        vector = sum(style.vector * np.float32(share / total) for style, share in found)
+        name = "+".join(f"{style.name}:{share / total:.2g}" for style, share in found)
         return Style(name, np.asarray(vector, np.float32), self.generator)
 
     def checked_for(self, generator: str) -> StyleBank:

@@ -33,7 +33,8 @@ class VGGFeatures(nn.Module):
         super().__init__()
         from torchvision.models import vgg16
 
-        self.features = vgg16(weights=None).features[: max(LAYERS.values()) + 1]
+        self.features = nn.Sequential(*vgg16(weights=None).features.children())
+        self.features = self.features[: max(LAYERS.values()) + 1]
         for layer in self.features:
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False

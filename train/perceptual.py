@@ -27,6 +27,8 @@ from .sheet import make_sheet
 
 WARM_UP_STEPS = 100
 FINAL_LEARNING_RATE_SHARE = 0.03
+STYLE_RATE = 5.0
+"""Learning rate of the style table relative to the network's: each style is in few batches."""
 MAX_GRADIENT_NORM = 1.0
 CALIBRATION_BATCHES = 16
 
@@ -68,7 +70,12 @@ class PerceptualRun:
                 new, mean, min(recipe.average_decay, (1 + float(count)) / (10 + float(count)))
             ),
         )
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=recipe.learning_rate)
+        self.optimizer = torch.optim.Adam(
+            [
+                {"params": list(self.model.net.parameters()), "share": 1.0},
+                {"params": [self.model.styles], "share": STYLE_RATE},
+            ]
+        )
         self.step = 0
 
     def advance(self) -> dict[str, float]:
@@ -78,7 +85,7 @@ class PerceptualRun:
         num_mixed = round(recipe.batch * recipe.mixture_share)
         weights = random_mixtures(recipe.batch, len(recipe.style_names), num_mixed)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(recipe, self.step)
+            group["lr"] = group["share"] * learning_rate(recipe, self.step)
         terms = self._losses(image, weights.to(self.device))
         factors = asdict(recipe.weights)
         total = torch.stack([factors[name] * value for name, value in terms.items()]).sum()

@@ -117,9 +117,8 @@ class OpenVINOEngine:
 
 def _metadata(model: ov.Model) -> dict[str, str]:
     found = model.get_rt_info()
-    if "framework" not in found:
-        return {}
-    return {key: str(value) for key, value in found["framework"].astype(dict).items()}
+    facts = found["framework"] if "framework" in found else {}
+    return {key: str(value.value) for key, value in facts.items()}
 
 
 def _tensor(array: np.ndarray) -> ov.Tensor:

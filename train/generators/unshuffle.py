@@ -20,6 +20,9 @@ EPSILON = 1e-5
 UP_SCALE = 0.25
 """Initial scale of what the body adds to the skip."""
 
+INITIAL_GATE = 0.6
+"""Initial share of the picture that passes through the skip."""
+
 
 @dataclass(frozen=True)
 class UnshuffleConfig:
@@ -117,7 +120,7 @@ class UnshuffleNet(nn.Module):
                 half = conv.num_style_values // 2
                 scale = UP_SCALE if conv is self.up else 1.0
                 parts += [torch.full((half,), scale), torch.zeros(half)]
-        return torch.cat([*parts, torch.ones(self.config.front)])
+        return torch.cat([*parts, torch.full((self.config.front,), INITIAL_GATE)])
 
     def forward(self, image: Tensor, style: Tensor) -> Tensor:
         sizes = [layer.num_style_values for layer in self.conditional_layers]
