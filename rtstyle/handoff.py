@@ -77,6 +77,25 @@ class Handoff(Generic[T]):
                 self._changed.notify_all()
             yield value
 
+    def take(self, timeout_seconds: float = 0.0) -> T | None:
+        """The oldest waiting value, or None once the time is over: for a reader with a clock.
+
+        Raises:
+            BaseException: what the producer ended with, once nothing is waiting.
+        """
+        with self._changed:
+            if timeout_seconds > 0:
+                self._changed.wait_for(
+                    lambda: self._values or self._ended or self._stopped, timeout_seconds
+                )
+            if self._values:
+                value = self._values.popleft()
+                self._changed.notify_all()
+                return value
+            if self._error is not None and not self._stopped:
+                raise self._error
+            return None
+
     def _make_room(self) -> None:
         raise NotImplementedError
 
