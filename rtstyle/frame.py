@@ -85,6 +85,11 @@ class Frame:
         if self.time_base <= 0:
             raise ValueError(f"{self.time_base = } must be > 0 seconds")
 
+    @classmethod
+    def still(cls, pixels: Pixels) -> Self:
+        """A picture that belongs to no stream."""
+        return cls(pixels, index=0, pts=0, time_base=Fraction(1))
+
     @property
     def height(self) -> int:
         """Pixels."""

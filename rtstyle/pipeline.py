@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from functools import lru_cache, partial
 
 import cv2
@@ -34,6 +33,10 @@ class StageTimes:
         finally:
             self.seconds[name] += time.perf_counter() - started
             self.counts[name] += 1
+
+    def slowest(self) -> tuple[float, str]:
+        """Total seconds and name of the stage that took the longest."""
+        return max(((total, name) for name, total in self.seconds.items()), default=(0.0, ""))
 
     def mean_ms(self) -> dict[str, float]:
         """Mean milliseconds of each stage."""
@@ -75,8 +78,7 @@ class Pipeline:
 
 def paint_pixels(engine: Engine, bank: StyleBank, pixels: Pixels, controls: Controls) -> Pixels:
     """Paint one picture that belongs to no stream: (H, W, 3) uint8 RGB -> the same size."""
-    frame = Frame(pixels, index=0, pts=0, time_base=Fraction(1))
-    return Pipeline(engine, bank).process(frame, controls).pixels
+    return Pipeline(engine, bank).process(Frame.still(pixels), controls).pixels
 
 
 def style_at_strength(

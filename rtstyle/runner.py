@@ -22,6 +22,11 @@ class Progress:
     num_frames: int
     pts_seconds: float
     elapsed_seconds: float
+    slowest_stage: str = ""
+
+    @property
+    def frames_per_second(self) -> float:
+        return self.num_frames / self.elapsed_seconds if self.elapsed_seconds else 0.0
 
 
 @dataclass(frozen=True)
@@ -32,10 +37,16 @@ class Report:
     elapsed_seconds: float
     stage_ms: dict[str, float] = field(default_factory=dict)
     interrupted: bool = False
+    damage: str | None = None
 
     @property
     def frames_per_second(self) -> float:
         return self.num_frames / self.elapsed_seconds if self.elapsed_seconds else 0.0
+
+    @property
+    def slowest_stage(self) -> str:
+        """Name of the stage with the longest time per frame."""
+        return max(self.stage_ms, key=self.stage_ms.__getitem__, default="")
 
 
 def run(
@@ -48,8 +59,9 @@ def run(
 ) -> Report:
     """Process every frame of `source`; on return the sink holds all of them and is closed.
 
-    Setting `stop` ends the run early; the sink then keeps a partial output. When a stage raises,
-    the others are stopped and joined, the sink is aborted, and the error reaches the caller.
+    Setting `stop` ends the run early. Then, and when the source turns out to be damaged, the sink
+    keeps what it has as a partial output. When a stage raises, the others are stopped and joined,
+    the sink is aborted, and the error reaches the caller.
     """
     stop = stop or threading.Event()
     started = time.monotonic()
@@ -67,7 +79,9 @@ def run(
         for frame in captured:
             finished.put(pipeline.process(frame, controls))
             num_frames += 1
-            on_progress(Progress(num_frames, frame.pts_seconds, time.monotonic() - started))
+            slowest = max(pipeline.times.slowest(), times.slowest())[1]
+            elapsed_seconds = time.monotonic() - started
+            on_progress(Progress(num_frames, frame.pts_seconds, elapsed_seconds, slowest))
         finished.end()
     except BaseException as error:
         finished.stop(error)
@@ -76,9 +90,11 @@ def run(
         for thread in threads:
             thread.join()
         source.close()
-    _finish(sink, finished.error, keep_partial=stop.is_set())
+    interrupted = stop.is_set()
+    _finish(sink, finished.error, keep_partial=interrupted or source.damage is not None)
     stage_ms = {**times.mean_ms(), **pipeline.times.mean_ms()}
-    return Report(num_frames, time.monotonic() - started, stage_ms, stop.is_set())
+    elapsed_seconds = time.monotonic() - started
+    return Report(num_frames, elapsed_seconds, stage_ms, interrupted, source.damage)
 
 
 def _capture(

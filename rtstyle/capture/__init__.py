@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -33,9 +33,17 @@ class SourceInfo:
 class Source(Protocol):
     """Frames in the order of their timestamps, upright, all of the size that `info` names.
 
-    Iteration raises `SourceError` (or `DeviceError`) when the input cannot be read further;
+    Iteration raises `SourceError` (or `DeviceError`) when the input cannot be read at all; what was
+    missing or damaged in an input that could be read in part is told by `damage` afterwards, and
+    what else a user should know of the input by `notices`.
     `close` may be called at any time, from any thread, more than once.
     """
+
+    @property
+    def damage(self) -> str | None: ...
+
+    @property
+    def notices(self) -> Sequence[str]: ...
 
     @property
     def info(self) -> SourceInfo: ...

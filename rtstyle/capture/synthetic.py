@@ -26,6 +26,8 @@ class SyntheticSource:
     ) -> None:
         duration = None if num_frames is None else float(num_frames / rate)
         self.info = SourceInfo("synthetic", width, height, rate, num_frames, duration)
+        self.damage: str | None = None
+        self.notices: list[str] = []
         self._closed = False
 
     def __iter__(self) -> Iterator[Frame]:

@@ -1,7 +1,92 @@
-"""`rtstyle image`."""
+"""`rtstyle image`: pictures and folders of pictures."""
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
 
-def image() -> None:
-    """To be written."""
+import typer
+
+from rtstyle.controls import Controls
+from rtstyle.errors import UsageError
+
+from . import styling
+from .progress import ProgressReport
+
+SCHEMA = 1
+
+
+def image(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.")],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="A picture, or a folder.")],
+    style: styling.StyleOption = None,
+    mix: styling.MixOption = None,
+    strength: styling.StrengthOption = 1.0,
+    size: styling.SizeOption = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Source and result side by side.")
+    ] = False,
+    keep_colors: styling.KeepColorsOption = False,
+    generator: styling.GeneratorOption = "fast",
+    backend: styling.BackendOption = "auto",
+    overwrite: styling.OverwriteOption = False,
+    quiet: styling.QuietOption = False,
+    as_json: styling.JSONOption = False,
+) -> None:
+    """Paint a picture, or every picture of a folder."""
+    from dataclasses import replace
+
+    from rtstyle.capture.images import ImageSource
+    from rtstyle.pipeline import Pipeline
+    from rtstyle.runner import run
+    from rtstyle.sink.images import ImageSink
+
+    asked = styling.parse_mix(style, mix)
+    controls = Controls(
+        asked or styling.ANY_STYLE,
+        strength=strength,
+        size_px=size,
+        keep_colors=keep_colors,
+        compare="side-by-side" if compare else "off",
+    )
+    opened = ImageSource(source)
+    outputs = output_paths(source, output, opened.files)
+    sink = ImageSink(outputs, overwrite=overwrite)
+    engine, bank, chosen = styling.load_painter(generator, backend, asked)
+    with ProgressReport(source.name, opened.info.duration_seconds, 0.0, quiet=quiet) as progress:
+        pipeline = Pipeline(engine, bank)
+        report = run(opened, pipeline, sink, replace(controls, mix=chosen), progress)
+    if as_json:
+        facts = {
+            "schema": SCHEMA,
+            "outputs": [str(path) for path in outputs],
+            "style": dict(chosen),
+            "backend": engine.info.backend,
+            "precision": engine.info.precision,
+            "seconds": round(report.elapsed_seconds, 3),
+        }
+        print(json.dumps(facts, indent=2))
+    if not quiet:
+        what = str(output) if len(outputs) == 1 else f"{output}: {len(outputs)} pictures"
+        print(f"{what} ({report.elapsed_seconds:.1f} s)", file=sys.stderr)
+
+
+def output_paths(source: Path, output: Path, files: list[Path]) -> list[Path]:
+    """Where each picture goes; a folder as output is made where it is missing.
+
+    Raises:
+        UsageError: a folder cannot go into one picture, or input and output are the same.
+    """
+    if source.is_dir():
+        if output.suffix and not output.is_dir():
+            raise UsageError(f"{source} is a folder, so OUT must be one too: {output}")
+        output.mkdir(parents=True, exist_ok=True)
+        paths = [output / file.name for file in files]
+    else:
+        paths = [output / source.name if output.is_dir() else output]
+    for file, path in zip(files, paths, strict=True):
+        if path.exists() and path.samefile(file):
+            raise UsageError(f"input and output are the same file: {path}")
+    return paths

@@ -1,7 +1,211 @@
-"""`rtstyle video`."""
+"""`rtstyle video`: a clip in, a painted clip out."""
 
 from __future__ import annotations
 
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-def video() -> None:
-    """To be written."""
+import typer
+
+from rtstyle.controls import Controls
+from rtstyle.errors import UsageError
+
+from . import styling
+from .progress import ProgressReport
+
+if TYPE_CHECKING:
+    from rtstyle.runner import Report
+
+SCHEMA = 1
+DAMAGED_EXIT_CODE = 7
+
+
+def video(
+    source: Annotated[str, typer.Argument(metavar="IN", help="Video file, or a URL.")],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="Video file to write.")],
+    style: styling.StyleOption = None,
+    mix: styling.MixOption = None,
+    strength: styling.StrengthOption = 1.0,
+    size: styling.SizeOption = None,
+    start: Annotated[
+        str | None, typer.Option(help="Begin here: seconds, or HH:MM:SS.", show_default=False)
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option(help="Stop here: seconds, or HH:MM:SS.", show_default=False)
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Source and result side by side.")
+    ] = False,
+    keep_colors: styling.KeepColorsOption = False,
+    codec: Annotated[
+        str, typer.Option(help="Video encoder, like libx264, libx265, libsvtav1, h264_nvenc.")
+    ] = "auto",
+    crf: Annotated[
+        int | None, typer.Option(help="Quality: lower is better.", show_default="18 for H.264")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Speed of the encoder.", show_default="veryfast for H.264")
+    ] = None,
+    generator: styling.GeneratorOption = "fast",
+    backend: styling.BackendOption = "auto",
+    overwrite: styling.OverwriteOption = False,
+    quiet: styling.QuietOption = False,
+    as_json: styling.JSONOption = False,
+) -> None:
+    """Paint a video; sound, timestamps and everything else stay as they are."""
+    from rtstyle.capture import open_source
+    from rtstyle.pipeline import Pipeline
+    from rtstyle.runner import run
+    from rtstyle.sink.video import VideoSink, VideoSinkOptions, check_output
+
+    asked = styling.parse_mix(style, mix)
+    controls = Controls(
+        asked or styling.ANY_STYLE,
+        strength=strength,
+        size_px=size,
+        keep_colors=keep_colors,
+        compare="side-by-side" if compare else "off",
+    )
+    trim = {"start_seconds": parse_time(start, "--start"), "end_seconds": parse_time(end, "--end")}
+    check_output(output, Path(source), overwrite)
+    engine, bank, chosen = styling.load_painter(generator, backend, asked)
+    controls = replace(controls, mix=chosen)
+    opened = open_source(source, **trim)
+    sink = VideoSink(
+        output,
+        VideoSinkOptions(
+            source_path=opened.info.path,
+            codec=codec,
+            crf=crf,
+            preset=preset,
+            overwrite=overwrite,
+            rate=opened.info.rate,
+            **trim,
+        ),
+    )
+    progress = ProgressReport(
+        output.name, opened.info.duration_seconds, trim["start_seconds"] or 0.0, quiet=quiet
+    )
+    with interruptible() as interruption, progress:
+        report = run(opened, Pipeline(engine, bank), sink, controls, progress, interruption.stop)
+    interruption.discard_if_asked(sink.written_path)
+    result = {
+        "input": source,
+        "output": None if sink.written_path is None else str(sink.written_path),
+        "style": dict(chosen),
+        "strength": strength,
+        "backend": engine.info.backend,
+        "precision": engine.info.precision,
+        "streams": sink.report,
+        "notices": list(opened.notices),
+    }
+    finish(report, result, interruption, as_json=as_json, quiet=quiet)
+
+
+class Interruption:
+    """What a signal asked for: the first one keeps a partial output, a second one discards it."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.exit_code = 0
+        self._discard = False
+
+    def handle(self, number: int, _stack: object) -> None:
+        self._discard = self.stop.is_set()
+        self.exit_code = 128 + number
+        self.stop.set()
+
+    def discard_if_asked(self, path: Path | None) -> None:
+        """Remove the partial output after a second signal."""
+        if self._discard and path is not None:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Turn SIGINT and SIGTERM into an `Interruption` inside the block."""
+    interruption = Interruption()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, interruption.handle) for number in numbers]
+    try:
+        yield interruption
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def finish(
+    report: Report,
+    result: dict[str, Any],
+    interruption: Interruption,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Say what was done, and exit with the code that tells it."""
+    if as_json:
+        facts = {
+            "schema": SCHEMA,
+            **result,
+            "frames": report.num_frames,
+            "seconds": round(report.elapsed_seconds, 3),
+            "frames_per_second": round(report.frames_per_second, 2),
+            "stage_ms": {name: round(ms, 2) for name, ms in report.stage_ms.items()},
+            "interrupted": report.interrupted,
+            "damage": report.damage,
+        }
+        print(json.dumps(facts, indent=2))
+    if not quiet:
+        for line in [*result["notices"], *dropped_streams(result["streams"])]:
+            print(f"note: {line}", file=sys.stderr)
+        print(
+            f"{result['output']}: {report.num_frames} frames in {report.elapsed_seconds:.1f} s, "
+            f"{report.frames_per_second:.1f} fps ({result['backend']}, {result['precision']}; "
+            f"slowest: {report.slowest_stage})",
+            file=sys.stderr,
+        )
+    if report.interrupted:
+        print(f"interrupted; the part that was done: {result['output']}", file=sys.stderr)
+        raise typer.Exit(interruption.exit_code)
+    if report.damage:
+        print(
+            f"error: the input is damaged or incomplete\n{report.damage}\n"
+            f"the part that could be read: {result['output']}",
+            file=sys.stderr,
+        )
+        raise typer.Exit(DAMAGED_EXIT_CODE)
+
+
+def dropped_streams(streams: list[dict[str, Any]]) -> list[str]:
+    """A line for every stream that the output could not take."""
+    return [
+        f"{stream['kind']} stream {stream['index']} was dropped: {stream['reason']}"
+        for stream in streams
+        if stream.get("reason")
+    ]
+
+
+def parse_time(text: str | None, option: str) -> float | None:
+    """Seconds from "83.5" or "1:23.5" or "0:01:23.5".
+
+    Raises:
+        UsageError: no time.
+    """
+    if text is None:
+        return None
+    try:
+        seconds = 0.0
+        for part in text.split(":"):
+            seconds = seconds * 60 + float(part)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise UsageError(f"{option} is no time: '{text}'", fix="for example: 83.5, or 1:23.5")
+    return seconds

@@ -66,12 +66,14 @@ class OpenVINOEngine:
         """
         height, width = pixels.shape[:2]
         size = padded_size(height, width, self._generator.size_multiple)
+        # OpenVINO reads and writes these arrays in place: they must live until infer returns.
+        frame, vector = pad(pixels, *size)[None], style.vector[None]
         painted = np.empty((1, *size, 3), np.uint8)
         request = self._request(size)
         try:
-            request.set_tensor("frame", _tensor(pad(pixels, *size)[None]))
+            request.set_tensor("frame", _tensor(frame))
             if self._generator.num_style_values:
-                request.set_tensor("style", _tensor(style.vector[None]))
+                request.set_tensor("style", _tensor(vector))
             request.set_tensor("stylized", _tensor(painted))
             request.infer()
         except RuntimeError as error:
@@ -117,7 +119,7 @@ class OpenVINOEngine:
 
 def _metadata(model: ov.Model) -> dict[str, str]:
     found = model.get_rt_info()
-    facts = found["framework"] if "framework" in found else {}
+    facts = found["framework"] if "framework" in found else {}  # noqa: SIM401 - no mapping
     return {key: str(value.value) for key, value in facts.items()}
 
 

@@ -1,0 +1,87 @@
+"""Pictures as sources: one file, or all files of a folder in the order of their names."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import SourceError
+from ..frame import Frame, Pixels
+from . import SourceInfo
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+MAX_PIXELS = 36_000_000
+"""Larger pictures are refused: a small file can claim any size."""
+
+
+class ImageSource:
+    """One picture, or a folder of them; each is a frame a second after the last.
+
+    Unlike a video's frames, pictures of a folder may differ in size; `info` tells the first one's.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.files = list_images(path)
+        first = read_image(self.files[0])
+        height, width = first.shape[:2]
+        self.info = SourceInfo(
+            path.name, width, height, Fraction(1), len(self.files), float(len(self.files)), path
+        )
+        self.damage: str | None = None
+        self.notices: list[str] = []
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, file in enumerate(self.files):
+            captured_at_seconds = time.monotonic()
+            yield Frame(read_image(file), index, index, Fraction(1), captured_at_seconds)
+
+    def close(self) -> None:
+        pass
+
+
+def list_images(path: Path) -> list[Path]:
+    """The picture itself, or the pictures in a folder, sorted.
+
+    Raises:
+        SourceError: nothing there.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise SourceError(f"no such file or folder: {path}")
+    files = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+    if not files:
+        raise SourceError(f"no pictures in {path}", f"known endings: {', '.join(SUFFIXES)}")
+    return files
+
+
+def read_image(path: Path) -> Pixels:
+    """A picture, upright, as RGB; transparency is laid over white.
+
+    Raises:
+        SourceError: missing, damaged, too large, or no picture.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise SourceError(
+                    f"{path} is too large: {image.width}x{image.height}",
+                    f"at most {MAX_PIXELS / 1e6:.0f} million pixels are read",
+                    "make it smaller first",
+                )
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
+                layer = upright.convert("RGBA")
+                white = Image.new("RGBA", layer.size, "white")
+                upright = Image.alpha_composite(white, layer)
+            return np.array(upright.convert("RGB"))
+    except FileNotFoundError:
+        raise SourceError(f"no such file: {path}") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SourceError(f"{path} cannot be read as a picture", str(error)) from error

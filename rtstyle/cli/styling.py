@@ -1,0 +1,105 @@
+"""The options that every painting command has, and what they turn into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rtstyle.errors import UsageError
+
+if TYPE_CHECKING:
+    from rtstyle.inference import Engine
+    from rtstyle.style import StyleBank
+
+Mix = tuple[tuple[str, float], ...]
+
+ANY_STYLE: Mix = (("", 1.0),)
+"""Stands for the style that `load_painter` takes where none is named."""
+
+StyleOption = Annotated[
+    str | None,
+    typer.Option("--style", "-s", help="Name of a style (see: rtstyle styles), or a .style file."),
+]
+MixOption = Annotated[
+    str | None, typer.Option("--mix", help="Several styles with shares, like a:0.6,b:0.4.")
+]
+StrengthOption = Annotated[
+    float, typer.Option("--strength", help="0 leaves the picture as it is, 1 paints it wholly.")
+]
+SizeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--size",
+        help="Height in pixels at which to paint: smaller is faster, with a broader brush. The "
+        "output keeps the input's size.",
+        show_default="the input's, at most 720",
+    ),
+]
+KeepColorsOption = Annotated[
+    bool, typer.Option("--keep-colors", help="Keep the input's colours; paint only light and dark.")
+]
+GeneratorOption = Annotated[
+    str, typer.Option("--generator", help="Generator of the shelf, or a path to one (.onnx).")
+]
+BackendOption = Annotated[
+    str, typer.Option("--backend", help="What runs the generator (see: rtstyle doctor).")
+]
+JSONOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", "-y", help="Replace an output that exists.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only errors.")]
+
+
+def parse_mix(style: str | None, mix: str | None) -> Mix | None:
+    """The mix asked for with --style or --mix; None where neither is given.
+
+    Raises:
+        UsageError: both given, or the mix cannot be read.
+    """
+    if style is not None and mix is not None:
+        raise UsageError("--style and --mix exclude each other")
+    if mix is None:
+        return None if style is None else ((style, 1.0),)
+    parts: list[tuple[str, float]] = []
+    for part in mix.split(","):
+        name, _, share = part.strip().rpartition(":")
+        try:
+            value = float(share)
+        except ValueError:
+            value = -1.0
+        if not name or not 0 <= value < float("inf"):
+            raise UsageError(
+                f"cannot read the mix '{mix}'",
+                f"'{part.strip()}' is not NAME:SHARE with a share of at least 0",
+                "for example: --mix starry-night:0.6,mosaic:0.4",
+            )
+        parts.append((name, value))
+    return tuple(parts)
+
+
+def load_painter(generator: str, backend: str, mix: Mix | None) -> tuple[Engine, StyleBank, Mix]:
+    """Engine, bank (with the .style files that the mix names) and the mix with plain names.
+
+    Without a mix, the first style of the bank that paints is taken.
+
+    Raises:
+        EngineError, StyleError: see `rtstyle.api.load`.
+    """
+    from rtstyle.api import load
+    from rtstyle.style import ORIGINAL, load_styles
+
+    engine, bank = load(generator, backend)
+    if mix is None:
+        names = [name for name in bank.names if name != ORIGINAL]
+        return engine, bank, (((names or bank.names)[0], 1.0),)
+    plain: list[tuple[str, float]] = []
+    for name, share in mix:
+        if name.endswith(".style"):
+            own = load_styles(Path(name), engine.info.generator.num_style_values)
+            bank = bank.with_styles(own)
+            name = own.names[0]
+        plain.append((bank[name].name, share))
+    return engine, bank, tuple(plain)
