@@ -9,8 +9,14 @@ from ..frame import Pixels
 
 
 def padded_size(height: int, width: int, multiple: int) -> tuple[int, int]:
-    """The next height and width, in pixels, that are multiples of `multiple`."""
-    return -(-height // multiple) * multiple, -(-width // multiple) * multiple
+    """The next height and width, in pixels, that are multiples of `multiple`.
+
+    At least two multiples: generators pad by reflection, for which one value is too few.
+    """
+    return (
+        max(2, -(-height // multiple)) * multiple,
+        max(2, -(-width // multiple)) * multiple,
+    )
 
 
 def pad(pixels: Pixels, height: int, width: int) -> Pixels:

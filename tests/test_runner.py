@@ -1,0 +1,138 @@
+"""Running a source into a sink: order, ends, interruption, and a failure in every stage."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from rtstyle.capture.synthetic import SyntheticSource
+from rtstyle.controls import Controls
+from rtstyle.errors import EngineError, SinkError, SourceError
+from rtstyle.frame import Frame, Pixels
+from rtstyle.inference.identity import IdentityEngine
+from rtstyle.pipeline import Pipeline
+from rtstyle.runner import run
+from rtstyle.style import Style, StyleBank
+
+BANK = StyleBank("", {"plain": Style("plain", np.zeros(0, np.float32), "")})
+CONTROLS = Controls((("plain", 1.0),), smooth=0)
+
+
+class ListSink:
+    def __init__(self, fail_at: int | None = None, fail_closing: bool = False) -> None:
+        self.frames: list[Frame] = []
+        self.ends: list[str] = []
+        self._fail_at, self._fail_closing = fail_at, fail_closing
+
+    def write(self, frame: Frame) -> None:
+        if frame.index == self._fail_at:
+            raise SinkError("disk full")
+        self.frames.append(frame)
+
+    def close(self) -> None:
+        if self._fail_closing:
+            raise SinkError("cannot rename")
+        self.ends.append("close")
+
+    def abort(self, *, keep_partial: bool = False) -> None:
+        self.ends.append("keep" if keep_partial else "abort")
+
+
+class BreakingSource(SyntheticSource):
+    def __init__(self, fail_at: int) -> None:
+        super().__init__(64, 48, num_frames=50)
+        self._fail_at = fail_at
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in super().__iter__():
+            if frame.index == self._fail_at:
+                raise SourceError("torn")
+            yield frame
+
+
+class BreakingEngine(IdentityEngine):
+    def stylize(self, pixels: Pixels, style: Style) -> Pixels:
+        raise EngineError("out of memory")
+
+
+def pipeline() -> Pipeline:
+    return Pipeline(IdentityEngine(), BANK)
+
+
+def source(num_frames: int = 20) -> SyntheticSource:
+    return SyntheticSource(64, 48, num_frames=num_frames)
+
+
+def test_every_frame_arrives_once_in_order() -> None:
+    sink = ListSink()
+    report = run(source(), pipeline(), sink, CONTROLS)
+    assert [frame.index for frame in sink.frames] == list(range(20))
+    assert sink.ends == ["close"]
+    assert (report.num_frames, report.interrupted, report.damage) == (20, False, None)
+    assert {"capture", "inference", "sink"} <= set(report.stage_ms)
+    assert report.slowest_stage in report.stage_ms
+
+
+@pytest.mark.parametrize("fail_at", [0, 7, 49])
+def test_a_source_that_fails(fail_at: int) -> None:
+    sink = ListSink()
+    with pytest.raises(SourceError, match="torn"):
+        run(BreakingSource(fail_at), pipeline(), sink, CONTROLS)
+    assert sink.ends == ["abort"]
+
+
+def test_an_engine_that_fails() -> None:
+    sink = ListSink()
+    started = time.monotonic()
+    with pytest.raises(EngineError, match="memory"):
+        run(source(500), Pipeline(BreakingEngine(), BANK), sink, CONTROLS)
+    assert sink.ends == ["abort"]
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize("fail_at", [0, 7, 19])
+def test_a_sink_that_fails(fail_at: int) -> None:
+    sink = ListSink(fail_at)
+    with pytest.raises(SinkError, match="disk full"):
+        run(source(), pipeline(), sink, CONTROLS)
+    assert sink.ends == ["abort"]
+
+
+def test_a_sink_that_fails_at_the_end() -> None:
+    sink = ListSink(fail_closing=True)
+    with pytest.raises(SinkError, match="rename"):
+        run(source(), pipeline(), sink, CONTROLS)
+    assert sink.ends == ["abort"]
+
+
+def test_a_caller_that_fails() -> None:
+    def complain(progress: object) -> None:
+        raise KeyboardInterrupt
+
+    sink = ListSink()
+    with pytest.raises(KeyboardInterrupt):
+        run(source(), pipeline(), sink, CONTROLS, complain)
+    assert sink.ends == ["abort"]
+
+
+def test_stopping_keeps_what_is_done() -> None:
+    stop = threading.Event()
+    sink = ListSink()
+    report = run(source(100_000), pipeline(), sink, CONTROLS, lambda p: stop.set(), stop)
+    assert report.interrupted
+    assert sink.ends == ["keep"]
+    assert 1 <= len(sink.frames) < 100
+    assert report.num_frames == len(sink.frames)
+
+
+def test_a_damaged_source_keeps_the_good_part() -> None:
+    damaged = source()
+    damaged.damage = "10 of 30 frames are missing"
+    sink = ListSink()
+    report = run(damaged, pipeline(), sink, CONTROLS)
+    assert sink.ends == ["keep"]
+    assert report.damage == "10 of 30 frames are missing"
