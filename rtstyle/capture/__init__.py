@@ -51,3 +51,31 @@ class Source(Protocol):
     def __iter__(self) -> Iterator[Frame]: ...
 
     def close(self) -> None: ...
+
+
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+
+
+def open_source(
+    spec: str, *, start_seconds: float | None = None, end_seconds: float | None = None
+) -> Source:
+    """Open what a user names: a video file, a picture, a folder of pictures, a URL, "synthetic".
+
+    `start_seconds` and `end_seconds` apply to videos.
+
+    Raises:
+        SourceError: it does not exist or cannot be read.
+        UsageError: start or end do not fit it.
+    """
+    if spec == "synthetic":
+        from .synthetic import SyntheticSource
+
+        return SyntheticSource()
+    path = Path(spec)
+    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+        from .images import ImageSource  # pyright: ignore[reportMissingImports]
+
+        return ImageSource(path)
+    from .video import VideoSource, VideoSourceOptions
+
+    return VideoSource(spec, VideoSourceOptions(start_seconds, end_seconds))

@@ -1,0 +1,196 @@
+"""Which codec, pixel format and settings; RGB frames to encoded packets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+import av
+import cv2
+from av.codec.codec import UnknownCodecError
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from ..container import BT709, LIMITED_RANGE, PictureFormat
+from ..errors import SinkError
+from ..frame import Frame, Pixels
+
+DEFAULT_CODECS = {"webm": "libsvtav1"}
+"""By container; libx264 elsewhere."""
+
+QUALITY = {
+    "libx264": {"preset": "veryfast", "crf": "18"},
+    "libx265": {"preset": "veryfast", "crf": "20"},
+    "libsvtav1": {"preset": "10", "crf": "30"},
+    "libvpx-vp9": {"deadline": "good", "cpu-used": "5", "row-mt": "1", "crf": "30", "b": "0"},
+    "h264_nvenc": {"preset": "p4", "rc": "vbr", "cq": "19"},
+    "hevc_nvenc": {"preset": "p4", "rc": "vbr", "cq": "21"},
+    "av1_nvenc": {"preset": "p4", "rc": "vbr", "cq": "26"},
+}
+"""Settings that look the same as the painting at a moderate size."""
+
+MAX_BITS = {"libx264": 10, "libx265": 12, "libsvtav1": 10, "libvpx-vp9": 12}
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """`codec` is FFmpeg's name of an encoder; `crf` and `preset` replace those of `QUALITY`."""
+
+    codec: str
+    crf: float | None = None
+    preset: str | None = None
+    rate: Fraction = Fraction(25)
+    num_threads: int = 0
+
+    def settings(self) -> dict[str, str]:
+        """Options as the encoder takes them."""
+        settings = dict(QUALITY.get(self.codec, {}))
+        if self.crf is not None:
+            settings["cq" if "nvenc" in self.codec else "crf"] = f"{self.crf:g}"
+        if self.preset is not None:
+            settings["cpu-used" if "vpx" in self.codec else "preset"] = self.preset
+        return settings
+
+
+def choose_codec(codec: str, container: str) -> str:
+    """The encoder for "auto" or a name, in a container by FFmpeg's name.
+
+    Raises:
+        SinkError: no such encoder, or the container cannot hold what it makes.
+    """
+    name = DEFAULT_CODECS.get(container, "libx264") if codec == "auto" else codec
+    try:
+        found = av.Codec(name, "w")
+    except (UnknownCodecError, ValueError) as error:
+        raise SinkError(
+            f"unknown encoder '{name}'", "FFmpeg here has none of that name", "try: libx264"
+        ) from error
+    if found.type != "video":
+        raise SinkError(f"'{name}' encodes no video", fix="try: libx264")
+    return name
+
+
+def choose_pix_fmt(picture: PictureFormat, codec: str) -> str:
+    """The stored format with the source's depth and chroma resolution, as far as `codec` goes."""
+    source = av.VideoFormat(picture.pix_fmt)
+    offered = [each.name for each in av.Codec(codec, "w").video_formats or ()]
+    deep = picture.num_bits > 8 and not picture.is_hdr
+    wanted = []
+    if not source.is_rgb and len(source.components) >= 3 and picture.pix_fmt != "pal8":
+        chroma = _chroma_name(source)
+        # 4:2:2 of 8 bits comes from webcams (MJPEG); hardly any player shows H.264 made of it.
+        if deep:
+            wanted += [f"yuv{chroma}p10le"]
+        elif chroma == "444":
+            wanted += ["yuv444p"]
+    if deep:
+        wanted += ["yuv420p10le", "p010le"]
+    return next((name for name in wanted if name in offered), "yuv420p")
+
+
+class Encoder:
+    """Encodes RGB frames of one size as one stream of `container`.
+
+    Args:
+        container: output, its header not yet written.
+        options: codec and quality.
+        picture: format of the source's pictures, kept where the codec can.
+        size_hw: height and width of the frames; odd ones are padded where chroma is halved.
+        time_base: seconds per unit of the timestamps.
+
+    Raises:
+        SinkError: the container cannot hold the codec.
+    """
+
+    def __init__(
+        self,
+        container: OutputContainer,
+        options: EncoderOptions,
+        picture: PictureFormat,
+        size_hw: tuple[int, int],
+        time_base: Fraction,
+    ) -> None:
+        self._pix_fmt = choose_pix_fmt(picture, options.codec)
+        self._picture = picture
+        self._time_base = time_base
+        self._padding = _even_padding(*size_hw, self._pix_fmt)
+        self._reformatter = VideoReformatter()
+        self.stream = self._add_stream(container, options)
+        context = self.stream.codec_context
+        context.height, context.width = (a + b for a, b in zip(size_hw, self._padding, strict=True))
+        context.pix_fmt = self._pix_fmt
+        context.thread_count = options.num_threads
+        self.stream.time_base = context.time_base = time_base
+        if picture.sample_aspect_ratio:
+            context.sample_aspect_ratio = picture.sample_aspect_ratio
+        self._tag(context)
+
+    @property
+    def padding_px(self) -> tuple[int, int]:
+        """Rows added at the bottom and columns at the right."""
+        return self._padding
+
+    def encode(self, frame: Frame, pts: int) -> list[Packet]:
+        """Packets that are ready after this frame; `pts` counts in the encoder's time base."""
+        picture = self._to_yuv(frame.pixels)
+        picture.pts, picture.time_base = pts, self._time_base
+        return self.stream.encode(picture)
+
+    def flush(self) -> list[Packet]:
+        """The packets that were held back."""
+        return self.stream.encode(None)
+
+    def _add_stream(self, container: OutputContainer, options: EncoderOptions) -> VideoStream:
+        try:
+            added = container.add_stream(
+                options.codec, rate=options.rate, options=options.settings()
+            )
+        except ValueError as error:
+            raise SinkError(
+                f"a {container.format.name} file cannot hold {options.codec}",
+                fix="choose another --codec or another extension for the output",
+            ) from error
+        stream = cast(VideoStream, added)
+        if "265" in options.codec or "hevc" in options.codec:
+            stream.codec_context.codec_tag = "hvc1"  # Apple's players open no other
+        if container.format.name == "avi":
+            stream.codec_context.max_b_frames = 0  # AVI stores no presentation times
+        return stream
+
+    def _to_yuv(self, pixels: Pixels) -> VideoFrame:
+        bottom, right = self._padding
+        if bottom or right:
+            pixels = cv2.copyMakeBorder(pixels, 0, bottom, 0, right, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
+        rgb = VideoFrame.from_numpy_buffer(pixels, "rgb24")
+        # Without these, FFmpeg converts by BT.601 and limited range, whatever the file says.
+        rgb.colorspace, rgb.color_range = self._matrix, self._range
+        return self._reformatter.reformat(rgb, format=self._pix_fmt)
+
+    def _tag(self, context: av.VideoCodecContext) -> None:
+        picture = self._picture
+        if picture.is_hdr:
+            picture = PictureFormat()
+        self._matrix = picture.colorspace
+        self._range = picture.color_range or LIMITED_RANGE
+        context.color_range = self._range if picture.color_range else 0
+        context.color_primaries = picture.color_primaries
+        context.color_trc = picture.color_trc
+        context.colorspace = picture.colorspace or BT709
+
+
+def _chroma_name(source: av.VideoFormat) -> str:
+    if source.chroma_width(16) == 16:
+        return "444"
+    return "422" if source.chroma_height(16) == 16 else "420"
+
+
+def _even_padding(height: int, width: int, pix_fmt: str) -> tuple[int, int]:
+    stored = av.VideoFormat(pix_fmt)
+    return (
+        height % 2 if stored.chroma_height(2) == 1 else 0,
+        width % 2 if stored.chroma_width(2) == 1 else 0,
+    )

@@ -1,0 +1,211 @@
+"""A video file: painted pictures, and everything else of the input as it was."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import OutputContainer
+from av.error import FFmpegError
+
+from ..container import PictureFormat, open_media, read_picture_format, start_seconds
+from ..errors import SinkError
+from ..frame import Frame
+from .encoding import Encoder, EncoderOptions, choose_codec
+from .output_file import (
+    CONTAINERS,
+    check_output,
+    part_path,
+    partial_path,
+    put_under_name,
+    remove_stale_parts,
+)
+from .streams import CopiedStreams, Span, StreamReport, trimmed_chapters
+
+DEFAULT_RATE = Fraction(25)
+FAR_START_SECONDS = 10
+"""A clock that begins later than this counts something else than the film."""
+
+
+@dataclass(frozen=True)
+class VideoSinkOptions:
+    """How to write a video file.
+
+    `source_path` is the input, opened again for its other streams; `codec` "auto" or FFmpeg's name
+    of an encoder; `rate` the usual frames per second, a hint; `start_seconds` and `end_seconds`
+    the part of the input that is written.
+    """
+
+    source_path: Path | None = None
+    codec: str = "auto"
+    crf: float | None = None
+    preset: str | None = None
+    overwrite: bool = False
+    rate: Fraction | None = None
+    start_seconds: float | None = None
+    end_seconds: float | None = None
+    num_threads: int = 0
+
+
+class VideoSink:
+    """Writes frames, each at its own time, and the other streams of the input beside them.
+
+    The file has a hidden name until `close`. `report` lists the input's other streams, `notices`
+    are remarks for the user, `written_path` is the file's final name once it has one.
+
+    Raises:
+        SinkError: the output cannot be written, or the codec is unknown.
+        UsageError: the output is the input.
+    """
+
+    def __init__(self, path: Path, options: VideoSinkOptions = VideoSinkOptions()) -> None:
+        self.path, self.options = Path(path), options
+        check_output(self.path, options.source_path, options.overwrite)
+        self._format = CONTAINERS[self.path.suffix.lower()]
+        self._codec = choose_codec(options.codec, self._format)
+        self._picture = PictureFormat()
+        if options.source_path is not None:
+            self._picture = read_picture_format(options.source_path)
+        remove_stale_parts(self.path)
+        self._part = part_path(self.path)
+        self._output: OutputContainer | None = None
+        self._copied: CopiedStreams | None = None
+        self._encoder: Encoder | None = None
+        self._span = Span()
+        self._time_base = Fraction(1)
+        self._last_pts = -1
+        self._end_seconds = Fraction(0)
+        self.written_path: Path | None = None
+        self.notices: list[str] = []
+
+    @property
+    def report(self) -> list[StreamReport]:
+        """What became of the input's other streams."""
+        return self._copied.report if self._copied is not None else []
+
+    def write(self, frame: Frame) -> None:
+        """Encode a frame, and copy what belongs beside it."""
+        with self._explained():
+            if self._encoder is None:
+                self._open(frame)
+            assert self._encoder is not None and self._output is not None
+            now = frame.pts * frame.time_base
+            pts = round((now - self._span.begin) / self._time_base)
+            pts = self._last_pts = max(pts, self._last_pts + 1)
+            self._output.mux(self._encoder.encode(frame, pts))
+            self._end_seconds = now
+            if self._copied is not None:
+                self._copied.copy_until(now)
+
+    def close(self) -> None:
+        """Complete the file and put it under its name."""
+        if self._encoder is None:
+            raise SinkError(f"{self.path} was not written", "there was no frame")
+        with self._explained():
+            self._finish(copy_rest=True)
+            put_under_name(self._part, self.path)
+        self.written_path = self.path
+
+    def abort(self, *, keep_partial: bool = False) -> None:
+        """Remove the file, or keep what there is as NAME.partial.EXT, playable."""
+        try:
+            if keep_partial and self._encoder is not None:
+                self._keep_partial()
+        finally:
+            self._discard()
+
+    def _open(self, frame: Frame) -> None:
+        options = self.options
+        self._span = self._wanted_span(frame)
+        rate = options.rate or DEFAULT_RATE
+        self._time_base = 1 / rate if self._format == "avi" else frame.time_base
+        self._output = av.open(
+            f"file:{self._part.absolute()}",
+            "w",
+            format=self._format,
+            container_options=self._container_options(),
+        )
+        encoder = EncoderOptions(
+            self._codec, options.crf, options.preset, rate, options.num_threads
+        )
+        size_hw = (frame.height, frame.width)
+        self._encoder = Encoder(self._output, encoder, self._picture, size_hw, self._time_base)
+        if any(self._encoder.padding_px):
+            self.notices.append(
+                f"the odd size {frame.width}x{frame.height} is padded to an even one, which "
+                f"{self._codec} needs"
+            )
+        if options.source_path is not None:
+            self._copied = CopiedStreams(options.source_path, self._output, self._span)
+
+    def _wanted_span(self, frame: Frame) -> Span:
+        options = self.options
+        if options.source_path is None:
+            return Span()
+        with open_media(options.source_path) as source:
+            begin, name = start_seconds(source), source.format.name
+        end = None
+        if options.end_seconds is not None:
+            end = begin + Fraction(options.end_seconds).limit_denominator(10**6)
+        if options.start_seconds:
+            return Span(frame.pts * frame.time_base, end, is_trimmed=True)
+        is_arbitrary = name == "mpegts" or begin > FAR_START_SECONDS
+        return Span(begin if is_arbitrary else Fraction(0), end)
+
+    def _container_options(self) -> dict[str, str]:
+        if self._format not in ("mp4", "mov"):
+            return {}
+        # Edit lists count in this unit; the usual 1/1000 s would move streams by up to half of it.
+        return {"movie_timescale": "90000"}
+
+    def _finish(self, *, copy_rest: bool) -> None:
+        assert self._encoder is not None and self._output is not None
+        self._output.mux(self._encoder.flush())
+        if self._copied is not None and copy_rest:
+            self._copied.copy_rest()
+        self._output.close()
+
+    def _keep_partial(self) -> None:
+        target = partial_path(self.path)
+        with self._explained():
+            self._finish(copy_rest=False)
+            end = self._end_seconds - self._span.begin
+            cut = self._part.with_suffix(".cut.part")
+            _rewrite_with_chapters_until(self._part, cut, self._format, end)
+            put_under_name(cut, target)
+        self.written_path = target
+
+    def _discard(self) -> None:
+        for part in (self._copied, self._output):
+            if part is not None:
+                with suppress(FFmpegError, OSError, ValueError):
+                    part.close()
+        self._part.unlink(missing_ok=True)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what PyAV and the file system raise into one `SinkError`."""
+        try:
+            yield
+        except (FFmpegError, OSError, ValueError) as error:
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                raise SinkError(
+                    f"no space left for {self.path}", "the disk is full", "nothing was kept"
+                ) from error
+            raise SinkError(f"{self.path} cannot be written", str(error)) from error
+
+
+def _rewrite_with_chapters_until(part: Path, cut: Path, container: str, end: Fraction) -> None:
+    """Copy a finished file; its chapters, written first, promised more than there is."""
+    with open_media(part) as source, av.open(f"file:{cut}", "w", format=container) as output:
+        streams = {each.index: output.add_stream_from_template(each) for each in source.streams}
+        output.set_chapters(trimmed_chapters(source.chapters(), Span(end=end)))
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream_index]
+                output.mux(packet)
