@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,12 +31,22 @@ def check_pixels(pixels: Pixels) -> None:
         raise ValueError("pixels must be C-contiguous")
 
 
+@lru_cache(maxsize=4)
+def positions(height: int, width: int) -> NDArray[np.float32]:
+    """Of every pixel, (x, y): float32 (height, width, 2), not to be written to."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    grid = np.stack([x, y], axis=-1)
+    grid.setflags(write=False)
+    return grid
+
+
 @dataclass(frozen=True, eq=False)
 class Motion:
     """What moved between the last frame and this one; made by `rtstyle.motion`.
 
     `flow` (h, w, 2) float32 in pixels of its own small size: this frame at x was the last one at
-    x + flow(x). `still` (tiles_y, tiles_x) bool: tiles in which nothing moved since they were last
+    x + flow(x). `reliable` (h, w) tells how well that explains this frame. `still` (tiles_y,
+    tiles_x) bool: tiles, evenly laid over the frame, in which nothing moved since they were last
     painted. `is_cut`: the scene changed, nothing of the past applies.
     """
 
@@ -65,7 +76,9 @@ class Frame:
     """One picture on its way from a source to the sinks.
 
     `pts` counts in units of `time_base` (seconds); `captured_at_seconds` is `time.monotonic()` at
-    capture. `original` holds the pixels as captured once `pixels` are painted.
+    capture. `original` holds the pixels as captured once `pixels` are painted. `face_mask` and
+    `person` weigh where faces and people are; smaller than the frame, they cover all of it, and
+    None is not known.
     """
 
     pixels: Pixels
@@ -76,6 +89,7 @@ class Frame:
     original: Pixels | None = None
     motion: Motion | None = None
     faces: tuple[Face, ...] = ()
+    face_mask: Mask | None = None
     person: Mask | None = None
 
     def __post_init__(self) -> None:
