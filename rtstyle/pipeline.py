@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache, partial
 
 import cv2
@@ -14,7 +15,9 @@ from .composite import composite
 from .controls import DEFAULT_SIZE_PX, Controls
 from .frame import Frame, Pixels
 from .inference import Engine
+from .motion import Seen, analyse
 from .style import ORIGINAL, Style, StyleBank
+from .temporal import Layer, smoothed, steady
 
 
 class StageTimes:
@@ -53,27 +56,50 @@ class Pipeline:
         self.engine, self.bank = engine, bank
         self.times = StageTimes()
         self._style = lru_cache(maxsize=8)(partial(style_at_strength, bank))
-
-    def process(self, frame: Frame, controls: Controls) -> Frame:
-        """Paint one frame as `controls` say."""
-        painted = self._paint(frame.pixels, controls)
-        with self.times.stage("composite"):
-            return frame.painted(composite(frame.pixels, painted, controls))
+        self.reset()
 
     def reset(self) -> None:
         """Start afresh: a new scene, source or size."""
+        self._look: object = None
+        self._seen: Seen | None = None
+        self._layer: Layer | None = None
 
-    def _paint(self, pixels: Pixels, controls: Controls) -> Pixels:
-        """Paint at the processing size and bring the result back to the size of `pixels`."""
+    def process(self, frame: Frame, controls: Controls) -> Frame:
+        """Paint one frame as `controls` say."""
+        look = (frame.pixels.shape, controls.mix, controls.strength, controls.smooth > 0)
+        if look != self._look:
+            self.reset()
+            self._look = look
+        if controls.smooth > 0:
+            with self.times.stage("motion"):
+                motion, self._seen = analyse(frame.pixels, self._seen)
+            frame = replace(frame, motion=motion)
+        painted = self._paint(frame, controls)
+        with self.times.stage("composite"):
+            return frame.painted(composite(frame.pixels, painted, controls))
+
+    def _paint(self, frame: Frame, controls: Controls) -> Pixels:
+        """Paint at the processing size, bring the result back to size and smooth it over time."""
+        past, motion = self._layer, frame.motion
         if controls.strength == 0 or controls.compare == "before":
-            return pixels
-        height, width = pixels.shape[:2]
+            self._layer = None
+            return frame.pixels
+        if motion is not None and motion.is_cut:
+            past = None
+        size_hw = processing_size(frame.height, frame.width, controls.size_px)
+        if past is not None and past.stays(motion, size_hw):
+            return past.painted
         with self.times.stage("resize"):
-            small = resize(pixels, *processing_size(height, width, controls.size_px))
+            fed = steady(frame.pixels, motion, past)
+            small = resize(fed, *size_hw)
         with self.times.stage("inference"):
             painted = self.engine.stylize(small, self._style(controls.mix, controls.strength))
         with self.times.stage("resize"):
-            return resize(painted, height, width)
+            painted = resize(painted, frame.height, frame.width)
+        with self.times.stage("temporal"):
+            layer = smoothed(Layer(fed, painted, size_hw), motion, past, controls.smooth)
+        self._layer = layer
+        return layer.painted
 
 
 def paint_pixels(engine: Engine, bank: StyleBank, pixels: Pixels, controls: Controls) -> Pixels:

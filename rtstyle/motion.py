@@ -1,0 +1,160 @@
+"""What moved since the last frame: flow on a small picture, scene cuts, tiles that stood still.
+
+Everything here is measured on the captured pictures, made small, so that face, inference and
+temporal agree on it and none of it depends on the style.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .frame import Mask, Motion, Pixels, positions
+
+LONG_SIDE_PX = 320
+"""Longer side of the small picture; flow there costs under a millisecond."""
+
+TILE_PX = 10
+"""Side of a tile of the small picture: 40 px of a 720p frame."""
+
+MIN_SIDE_PX = 20
+"""Below this no flow is looked for: DIS matches patches of 8 px on two scales."""
+
+RESIDUAL_TAU = 8.0
+"""Levels of 255 by which the warped last frame may miss before the warp counts for little."""
+
+CHANGE_WINDOW_PX = 5
+"""Changes are averaged over such a window of the small picture: 20 px at 720p, 25 x 16 pixels."""
+
+MIN_CHANGE, MAX_CHANGE = 1.25, 1.75
+"""Levels of 255 that count as a change: between them the threshold follows the camera's noise.
+
+White noise of 2 levels (rms) leaves 0.16 in the difference of two windows, so that the lower one is
+seven deviations away; a true change of two levels is above the upper one."""
+
+NOISE_QUANTILE, NOISE_FACTOR = 0.25, 1.5
+"""The noise is what the stillest quarter of the tiles shows; a change is so much more than it."""
+
+SETTLE_FRAMES = 3
+"""Tiles are painted so many times more after their last change, until smoothing has settled."""
+
+CUT_RESIDUAL, CUT_HISTOGRAM = 14.0, 0.2
+"""A cut: the warp misses by so many levels on average and the colours differ by this share."""
+
+RELIABLE_AT_MISS = np.exp(-np.square(np.arange(256) / RESIDUAL_TAU)).astype(np.float32)
+RELIABLE_AT_MISS[RELIABLE_AT_MISS < 1e-3] = 0
+"""How much the flow is worth by how far the picture that it explains is off.
+
+Without values so small that a processor takes a hundred times as long for them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What `analyse` keeps of the past; None in its place at the start of a scene.
+
+    `last` is the last frame, made small (h, w, 3) uint8. `painted` holds of every tile the picture
+    that was last painted. `unsettled` (tiles_y, tiles_x) counts the frames for which tiles that
+    changed are painted still.
+    """
+
+    last: Pixels
+    painted: Pixels
+    unsettled: NDArray[np.int8]
+
+
+def analyse(pixels: Pixels, seen: Seen | None) -> tuple[Motion | None, Seen]:
+    """Compare a captured frame (H, W, 3) with those before it.
+
+    Returns:
+        Motion, None without a past, and what to hand in with the next frame.
+    """
+    small = _shrink(pixels)
+    if seen is None or seen.last.shape != small.shape:
+        return None, _start(small)
+    flow, reliable, residual = _flow(small, seen.last)
+    if residual > CUT_RESIDUAL and _histogram_distance(small, seen.last) > CUT_HISTOGRAM:
+        start = _start(small)
+        still = np.zeros(start.unsettled.shape, np.bool_)
+        return Motion(flow, np.zeros_like(reliable), still, is_cut=True), start
+    changed = _changed_tiles(small, seen.painted)
+    unsettled = np.where(changed, SETTLE_FRAMES, np.maximum(seen.unsettled, 1) - 1).astype(np.int8)
+    still = ~changed & (seen.unsettled == 0)
+    painted = small.copy()
+    cv2.copyTo(seen.painted, _over_pixels(still, small), painted)
+    return Motion(flow, reliable, still), Seen(small, painted, unsettled)
+
+
+def _start(small: Pixels) -> Seen:
+    height, width = small.shape[:2]
+    return Seen(small, small, np.zeros((height // TILE_PX, width // TILE_PX), np.int8))
+
+
+def _shrink(pixels: Pixels) -> Pixels:
+    """The picture with a long side of at most `LONG_SIDE_PX` and whole tiles on both sides."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, LONG_SIDE_PX / max(height, width))
+    rows, columns = (max(1, round(side * scale / TILE_PX)) for side in (height, width))
+    size = (columns * TILE_PX, rows * TILE_PX)
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _flow(small: Pixels, last: Pixels) -> tuple[NDArray[np.float32], Mask, float]:
+    """Flow from the frame to the last one, how far it explains the frame, and the mean miss.
+
+    Reliable is exp(-(miss / tau)^2) where the flow there and back agree (the test of Lai et al.
+    2018, "Learning Blind Video Temporal Consistency", after Sundaram et al. 2010), else 0.
+    """
+    luma, last_luma = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (small, last))
+    back, forth = (np.zeros((*luma.shape, 2), np.float32) for _ in range(2))
+    if min(luma.shape) >= MIN_SIDE_PX:
+        dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        back = dis.calc(luma, last_luma, back)
+        forth = dis.calc(last_luma, luma, forth)
+    at_x, at_y = cv2.split(cv2.add(positions(*luma.shape), back))
+    explained = cv2.remap(last_luma, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    # Outside the picture nothing returns: the far value fails the test below.
+    returned = cv2.remap(forth, at_x, at_y, cv2.INTER_LINEAR, borderValue=(1e3, 1e3))
+    miss = cv2.blur(cv2.absdiff(luma, explained), (5, 5))
+    apart = _squared_length(cv2.add(back, returned))
+    lengths = cv2.add(_squared_length(back), _squared_length(returned))
+    agree = cv2.compare(apart, cv2.addWeighted(lengths, 0.01, lengths, 0, 0.5), cv2.CMP_LE)
+    reliable = cv2.LUT(cv2.bitwise_or(miss, cv2.bitwise_not(agree)), RELIABLE_AT_MISS)
+    return np.asarray(back), np.asarray(reliable), float(miss.mean())
+
+
+def _squared_length(vectors: cv2.typing.MatLike) -> cv2.typing.MatLike:
+    """(h, w, 2) float32 -> (h, w)."""
+    return cv2.transform(cv2.multiply(vectors, vectors), np.ones((1, 2), np.float32))
+
+
+def _changed_tiles(small: Pixels, painted: Pixels) -> NDArray[np.bool_]:
+    """(tiles_y, tiles_x): tiles that show something else than when they were last painted."""
+    difference = cv2.subtract(small, painted, dtype=cv2.CV_16S)
+    window = (CHANGE_WINDOW_PX, CHANGE_WINDOW_PX)
+    sums = np.abs(cv2.boxFilter(difference, cv2.CV_16S, window, normalize=False))
+    change = cv2.max(cv2.max(*cv2.split(sums)[:2]), sums[..., 2])
+    rows, columns = change.shape[0] // TILE_PX, change.shape[1] // TILE_PX
+    peaks = (
+        change.reshape(rows, TILE_PX, -1).max(axis=1).reshape(rows, columns, TILE_PX).max(axis=2)
+    )
+    levels = peaks / CHANGE_WINDOW_PX**2
+    noise = NOISE_FACTOR * float(np.quantile(levels, NOISE_QUANTILE))
+    return levels > min(max(noise, MIN_CHANGE), MAX_CHANGE)
+
+
+def _histogram_distance(one: Pixels, other: Pixels) -> float:
+    """Share of the pixels, 0 to 1, that would have to change colour; 8 levels per channel."""
+    counts = [
+        cv2.calcHist([picture], [0, 1, 2], None, [8, 8, 8], [0, 256] * 3)
+        for picture in (one, other)
+    ]
+    return float(np.abs(counts[0] - counts[1]).sum() / 2 / (one.shape[0] * one.shape[1]))
+
+
+def _over_pixels(tiles: NDArray[np.bool_], small: Pixels) -> NDArray[np.uint8]:
+    """A mask of tiles as a mask (h, w) of pixels, 0 or 1."""
+    size = (small.shape[1], small.shape[0])
+    return cv2.resize(tiles.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)  # type: ignore[return-value]

@@ -1,0 +1,147 @@
+"""Smoothing of the painted layer over time: along the motion where it is known, held where still.
+
+Each frame is painted on its own, and paint flickers: a network turns invisible noise into other
+brush strokes. So the last painting is moved along the flow and the new one laid over it thinly, but
+thickly where the flow does not explain the picture, and not at all where nothing moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .frame import Mask, Motion, Pixels, positions
+
+MIN_FRESH_SHARE = 0.2
+"""Of the new painting there is never less where anything moves: each warp blurs a little."""
+
+Weights = NDArray[np.int16]
+"""Fixed-point weights (H, W) in which `ONE` is 1: four times as fast as floats."""
+
+ONE = 256
+
+STRIP_PX = 120
+"""Rows that are warped and blended at a time."""
+
+DISSOLVE_FRAMES = 8
+"""After a change of brush size nothing is held for so long, so that it passes over unseen."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """What the last frame left behind; None in its place at the start of a scene.
+
+    `fed` is the picture that was painted, `painted` the smoothed result, both (H, W, 3) at output
+    size. `size_hw` is the size at which it was painted; for `dissolve` more frames nothing is held.
+    """
+
+    fed: Pixels
+    painted: Pixels
+    size_hw: tuple[int, int]
+    dissolve: int = 0
+
+    def stays(self, motion: Motion | None, size_hw: tuple[int, int]) -> bool:
+        """Whether the next frame looks just like this one, so that nothing need be painted."""
+        still = motion is not None and bool(motion.still.all())
+        return still and self.dissolve == 0 and self.size_hw == size_hw
+
+
+def steady(pixels: Pixels, motion: Motion | None, layer: Layer | None) -> Pixels:
+    """The frame (H, W, 3) without the camera's noise where it stood still: what to paint.
+
+    Tiles in which nothing moved are those of the frame that was painted last.
+    """
+    if motion is None or layer is None or not motion.still.any():
+        return pixels
+    size = (pixels.shape[1], pixels.shape[0])
+    mask = cv2.resize(motion.still.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return cv2.copyTo(layer.fed, mask, pixels.copy())  # type: ignore[return-value]
+
+
+def smoothed(fresh: Layer, motion: Motion | None, past: Layer | None, smooth: float) -> Layer:
+    """Blend a new painting with the last one, moved along the flow.
+
+    Args:
+        fresh: the frame as it was fed to inference and as it came out.
+        motion: since the last frame; None at the start of a scene.
+        past: what this function returned for the last frame; None at the start of a scene.
+        smooth: 0 gives `fresh` unchanged; 1 the most smoothing. The share of the new painting
+            falls as 0.2 ** smooth where the flow is sure, and is 1 where it is lost.
+
+    Returns:
+        The layer to show and to hand in with the next frame.
+    """
+    if smooth == 0 or motion is None or motion.is_cut or past is None:
+        return fresh
+    dissolve = max(0, past.dissolve - 1) if fresh.size_hw == past.size_hw else DISSOLVE_FRAMES
+    still = motion.still if dissolve == 0 else np.zeros_like(motion.still)
+    painted = past.painted
+    if not still.all():
+        hold = _feathered(still, motion.reliable.shape)
+        share = (1 - MIN_FRESH_SHARE**smooth) * motion.reliable
+        history = _at_output_size(_fixed_point(hold + (1 - hold) * share), painted)
+        flow = _at_output_size(motion.flow * (1 - hold)[..., None], painted)
+        painted = painted.copy()
+        for strip in _moving_strips(still, painted):
+            moved = _warp(past.painted, flow, strip)
+            painted[strip] = _blend(fresh.painted[strip], moved, history[strip])
+    return Layer(fresh.fed, painted, fresh.size_hw, dissolve)
+
+
+def _feathered(still: NDArray[np.bool_], shape_hw: tuple[int, ...]) -> Mask:
+    """Tiles as weights of pixels (h, w): 0 in all that moved, rising to 1 within half a tile."""
+    height, width = shape_hw
+    ramp = cv2.resize(still.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.clip(2 * ramp - 1, 0, 1)
+
+
+def _fixed_point(weights: Mask) -> Weights:
+    """Weights from 0 to 1 as numbers from 0 to `ONE`."""
+    return np.rint(weights * ONE).astype(np.int16)
+
+
+def _at_output_size(values: NDArray[Any], like: Pixels) -> NDArray[Any]:
+    """Weights (h, w) or flow (h, w, 2) of the small picture for the pixels of `like`."""
+    height, width = like.shape[:2]
+    if values.ndim == 3:
+        scale = np.array([width / values.shape[1], height / values.shape[0]], np.float32)
+        values = values * scale
+    return cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _moving_strips(still: NDArray[np.bool_], like: Pixels) -> Iterator[tuple[slice, slice]]:
+    """The rectangle of `like` with all tiles that moved and one more around them, in strips.
+
+    A strip with all that is computed for it fits into the cache of a processor core.
+    """
+    bounds = []
+    for axis, side in ((1, like.shape[0]), (0, like.shape[1])):
+        moving = np.flatnonzero(~still.all(axis=axis))
+        count = still.shape[1 - axis]
+        first, last = max(0, moving[0] - 1), min(count, moving[-1] + 2)
+        bounds.append((int(first * side // count), int(-(-last * side // count))))
+    (top, bottom), (left, right) = bounds
+    for row in range(top, bottom, STRIP_PX):
+        yield slice(row, min(row + STRIP_PX, bottom)), slice(left, right)
+
+
+def _warp(pixels: Pixels, flow: NDArray[np.float32], strip: tuple[slice, slice]) -> Pixels:
+    """The part of the picture in `strip`, each pixel taken from where the flow points."""
+    at = cv2.add(positions(*pixels.shape[:2])[strip], flow[strip])
+    whole, fraction = cv2.convertMaps(at, None, cv2.CV_16SC2)  # type: ignore[call-overload]
+    return cv2.remap(  # type: ignore[return-value]
+        pixels, whole, fraction, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def _blend(fresh: Pixels, moved: Pixels, history: Weights) -> Pixels:
+    """`history` of `moved` over `fresh`; exactly one of them where it is 0 or `ONE`."""
+    difference = np.subtract(moved, fresh, dtype=np.int16)
+    change = cv2.multiply(difference, cv2.merge([history] * 3), scale=1 / ONE)
+    # The sum lies between two values of 0 to 255, so that bytes may wrap on the way to it.
+    return fresh + np.asarray(change).astype(np.uint8)
