@@ -31,7 +31,7 @@ def random_mixtures(count: int, num_styles: int, num_mixed: int, *, max_parts: i
     for row in range(count):
         parts = 1
         if row >= count - num_mixed:
-            parts = int(torch.randint(2, max_parts + 1, ()))
+            parts = int(torch.randint(2, min(max_parts, num_styles) + 1, ()))
         picks = torch.randperm(num_styles)[:parts]
         shares = -torch.log(torch.rand(parts).clamp(min=1e-6))
         weights[row, picks] = shares / shares.sum()

@@ -139,7 +139,7 @@ class UnshuffleNet(nn.Module):
 
 
 def _block_basis(num: int, factor: int) -> Tensor:
-    """The first `num` of an orthonormal basis of RGB blocks, (num, 3 * factor**2).
+    """The first `num` of an orthonormal basis of RGB blocks, (num, 3 * factor**2); zeros past it.
 
     Products of cosines (DCT-II) in luma and two chroma axes, smooth ones first, three luma values
     for each chroma value: what a picture's blocks mostly consist of. Channels are ordered as
@@ -157,7 +157,10 @@ def _block_basis(num: int, factor: int) -> Tensor:
         for h in range(factor)
     ]
     blocks.sort(key=lambda block: block[0])
-    return torch.stack([block.flatten() for _, block in blocks[:num]])
+    basis = torch.zeros(num, 3 * factor**2)
+    for row, (_, block) in zip(basis, blocks, strict=False):
+        row.copy_(block.flatten())
+    return basis
 
 
 def _initialise_as_identity(net: UnshuffleNet) -> None:

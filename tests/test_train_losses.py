@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import torch
+
+from train import losses
+
+
+def test_gram_matrix_is_the_mean_outer_product() -> None:
+    features = torch.randn(2, 5, 7, 9)
+    expected = torch.einsum("bchw,bdhw->bcd", features, features) / (5 * 7 * 9)
+    torch.testing.assert_close(losses.gram_matrix(features), expected)
+
+
+def test_style_distance_is_relative_to_the_target() -> None:
+    gram, target = torch.randn(2, 4, 4), torch.randn(2, 4, 4)
+    distance = losses.style_distance(gram, target)
+    torch.testing.assert_close(losses.style_distance(10 * gram, 10 * target), distance)
+    torch.testing.assert_close(losses.style_distance(0 * gram, target), torch.ones(2))
+    assert (losses.style_distance(target, target) == 0).all()
+
+
+def test_warp_by_whole_pixels_moves_the_picture() -> None:
+    image = torch.rand(1, 3, 16, 20)
+    flow = torch.zeros(1, 16, 20, 2)
+    flow[..., 0] = 3
+    warped, inside = losses.warp(image, flow)
+    torch.testing.assert_close(warped[..., :-3], image[..., 3:], atol=1e-5, rtol=0)
+    assert inside[..., :-3].all()
+    assert not inside[..., -3:].any()
+
+
+def test_compound_regularisation_vanishes_for_a_painter_that_follows_the_motion() -> None:
+    torch.manual_seed(0)
+    output = torch.nn.functional.avg_pool2d(torch.rand(2, 3, 72, 72), 9, 1)
+    flow = losses.random_flow(2, 64, 64)
+    followed, _ = losses.warp(output, flow)
+    assert losses.compound_regularisation(output, followed, flow) < 1e-6
+    assert losses.compound_regularisation(output, output, flow) > 1e-3
+
+
+def test_random_flow_is_smooth_and_in_pixels() -> None:
+    torch.manual_seed(0)
+    flow = losses.random_flow(8, 256, 256)
+    assert flow.shape == (8, 256, 256, 2)
+    assert 3 < flow.abs().mean() < 20
+    assert (flow[:, 1:] - flow[:, :-1]).abs().max() < 1
+
+
+def test_total_variation_counts_edges() -> None:
+    flat = torch.full((1, 3, 8, 8), 0.5)
+    edge = flat.clone()
+    edge[..., 4:] = 1
+    assert losses.total_variation(flat) == 0
+    torch.testing.assert_close(losses.total_variation(edge), torch.tensor(0.5 / 7))

@@ -1,0 +1,196 @@
+"""Recipes, data and the training loop, on small things made here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from train.checkpoint import load_checkpoint
+from train.data import PhotoCrops
+from train.errors import TrainError
+from train.export import export
+from train.features import LAYERS, VGGFeatures, load_features
+from train.perceptual import Paths, PerceptualRun, learning_rate, train
+from train.recipe import Recipe, StylePicture, load_recipe
+
+CPU = torch.device("cpu")
+
+
+def write_photo(path: Path, seed: int, size: int = 72) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 256, (size // 8, size // 8, 3), np.uint8)
+    Image.fromarray(noise).resize((size, size)).save(path)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    for seed in range(8):
+        write_photo(folder / "photos" / f"{seed}.png", seed)
+    write_photo(folder / "styles" / "a.png", 100)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights() -> dict[str, torch.Tensor]:
+    """A VGG16 of the right shape; losses of training need no meaning in this test."""
+    from torchvision.models import vgg16
+
+    torch.manual_seed(0)
+    return vgg16(weights=None).features[: max(LAYERS.values()) + 1].state_dict()  # type: ignore
+
+
+@pytest.fixture
+def make_run(
+    data: Path, weights: dict[str, torch.Tensor], tmp_path: Path
+) -> Callable[..., PerceptualRun]:
+    def make(**changes: object) -> PerceptualRun:
+        recipe = Recipe(
+            "tiny",
+            ["photos"],
+            [StylePicture("a", "styles/a.png")],
+            sheet_photos=["photos/0.png"],
+            steps=4,
+            batch=2,
+            size_px=32,
+            save_every=2,
+            mixture_share=0.5,
+            generator={"blocks": 1, "front": 16, "body": 16},
+        )
+        features = VGGFeatures({k: v.clone() for k, v in weights.items()})
+        return PerceptualRun(replace(recipe, **changes), Paths(data, tmp_path), features, CPU)  # type: ignore
+
+    return make
+
+
+def silent(step: int, terms: dict[str, float], seconds: float) -> None:
+    pass
+
+
+@pytest.fixture(autouse=True)
+def small_crops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("train.perceptual.CALIBRATION_BATCHES", 1)
+    monkeypatch.setattr(PhotoCrops.__init__, "__kwdefaults__", {"exclude": (), "min_side_px": 48})
+
+
+def test_a_resumed_run_makes_the_same_steps(make_run: Callable[..., PerceptualRun]) -> None:
+    whole = make_run()
+    terms = [whole.advance() for _ in range(4)]
+    half = make_run()
+    for _ in range(2):
+        half.advance()
+    half.save()
+    resumed = make_run()
+    resumed.resume()
+    assert resumed.step == 2
+    again = [resumed.advance() for _ in range(2)]
+    assert again == terms[2:]
+    for one, other in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_training_lowers_the_loss(make_run: Callable[..., PerceptualRun]) -> None:
+    run = make_run(mixture_share=0.0, steps=1000, learning_rate=1e-2)
+    fixed = run.photos.batch(2, torch.default_generator), torch.eye(2)
+
+    def loss() -> float:
+        torch.manual_seed(3)
+        with torch.no_grad():
+            terms = run._losses(*fixed)
+        return float(sum(vars(run.recipe.weights)[name] * value for name, value in terms.items()))
+
+    before = loss()
+    for _ in range(10):
+        run.advance()
+    assert loss() < 0.9 * before
+
+
+def test_a_run_leaves_checkpoint_sheet_and_log_and_exports(
+    make_run: Callable[..., PerceptualRun], tmp_path: Path, data: Path
+) -> None:
+    run = make_run()
+    train(run, silent)
+    assert load_checkpoint(run.paths.checkpoint).step == 4
+    with Image.open(tmp_path / "sheet_000004.png") as sheet:
+        assert sheet.width > sheet.height
+    assert list((tmp_path / "log").iterdir())
+    result = export(
+        run.paths.checkpoint, tmp_path / "shelf", "tiny", torch.rand(3, 300, 400), "Apache-2.0"
+    )
+    assert result.max_difference <= 1
+    assert result.fp16_psnr_db >= 40
+    from rtstyle.inference import load_engine
+    from rtstyle.shelf import ShelvedGenerator
+    from rtstyle.style import load_styles
+
+    shelved = ShelvedGenerator("tiny", tmp_path / "shelf")
+    info = load_engine(shelved, "openvino").info.generator
+    bank = load_styles(shelved.styles, info.num_style_values)
+    assert bank.checked_for(info.weights_sha256).names == ["original", "a"]
+    assert result.weights_sha256 in shelved.card.read_text()
+
+
+def test_calibrated_features_have_unit_rms(weights: dict[str, torch.Tensor]) -> None:
+    features = VGGFeatures({k: v.clone() for k, v in weights.items()})
+    photos = torch.rand(2, 3, 64, 64)
+    before = features(photos)
+    features.calibrate([photos])
+    for layer, values in features(photos).items():
+        assert abs(values.square().mean().sqrt() - 1) < 1e-3
+        ratio = before[layer].square().mean().sqrt()
+        torch.testing.assert_close(values * ratio, before[layer], rtol=1e-3, atol=1e-4)
+
+
+def test_learning_rate_warms_up_and_falls() -> None:
+    recipe = Recipe("r", [], [StylePicture("a", "a.png")], steps=1000)
+    rates = [learning_rate(recipe, step) for step in range(1000)]
+    assert rates[0] < 0.05 * recipe.learning_rate
+    assert max(rates) > 0.9 * recipe.learning_rate
+    assert rates[-1] < 0.05 * recipe.learning_rate
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name = 'a'\nphotos = ['x']\n", "no \\[\\[styles\\]\\]"),
+        ("name = 'a'\nphotos = []\nsteeps = 3\n[[styles]]\nname='b'\nfile='b.jpg'\n", "steeps"),
+        ("photos = []\n[[styles]]\nname='b'\nfile='b.jpg'\n", "name"),
+        ("name = 'a'\nphotos = []\n[[styles]]\nname='original'\nfile='b'\n", "twice"),
+        ("name = ", "TOML|Invalid"),
+    ],
+)
+def test_a_bad_recipe_names_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    with pytest.raises(TrainError, match=message):
+        load_recipe(path)
+
+
+def test_too_few_photos_are_an_error(tmp_path: Path) -> None:
+    write_photo(tmp_path / "a.png", 0)
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(TrainError, match="only 1 usable photos"):
+        PhotoCrops([tmp_path], 32, min_side_px=48)
+
+
+def test_features_are_never_random(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    with pytest.raises(TrainError, match="--download-features"):
+        load_features(None)
+    with pytest.raises(TrainError, match="no such feature file"):
+        load_features(tmp_path / "none.pth")
+    torch.save({"features.0.weight": torch.zeros(3)}, tmp_path / "other.pth")
+    with pytest.raises(TrainError, match="does not hold VGG16"):
+        load_features(tmp_path / "other.pth")
+
+
+def test_a_file_that_is_no_checkpoint_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "c.safetensors").write_bytes(b"noise")
+    with pytest.raises(TrainError, match="not a checkpoint"):
+        load_checkpoint(tmp_path / "c.safetensors")
