@@ -1,0 +1,63 @@
+"""Opens what `--camera` names: a camera, or a stand-in for one."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from ..errors import DeviceError
+from . import Source
+from .camera import CameraMode, CameraSource
+from .cameras import Camera, find_camera, list_cameras
+from .paced import PacedSource
+from .steady import SteadySource
+from .stream import SCHEMES, StreamSource
+from .synthetic import SyntheticSource
+from .video import VideoSource
+
+SYNTHETIC = "synthetic"
+STAND_INS = "or go without: --camera film.mp4, --camera http://…, --camera synthetic"
+
+
+def open_live(wanted: str | None, mode: CameraMode, exclude: str | None = None) -> SteadySource:
+    """A live source that survives losses.
+
+    Args:
+        wanted: a camera's number, device file, name or a part of it; a video file (played at its
+            own pace, again and again); a URL; "synthetic"; None for the first camera.
+        mode: what to ask a camera for.
+        exclude: a device file that is no camera for us, being our own output.
+
+    Raises:
+        DeviceError: no such camera, or it is busy or forbidden; names the cameras there are.
+        SourceError: the file or URL cannot be read.
+    """
+    if wanted == SYNTHETIC:
+        endless = partial(SyntheticSource, mode.width, mode.height, num_frames=None)
+        return SteadySource(partial(PacedSource, endless))
+    if wanted is not None and wanted.lower().startswith(SCHEMES):
+        return SteadySource(partial(StreamSource, wanted))
+    if wanted is not None and Path(wanted).is_file():
+        return SteadySource(partial(PacedSource, partial(VideoSource, Path(wanted))))
+    camera = _chosen(wanted, exclude)
+    return SteadySource(partial(_camera, camera, mode, exclude))
+
+
+def _camera(camera: Camera, mode: CameraMode, exclude: str | None) -> Source:
+    """The camera by its name, since one that was plugged in again may have another number."""
+    return CameraSource(find_camera(camera.name, list_cameras(exclude)) or camera, mode)
+
+
+def _chosen(wanted: str | None, exclude: str | None) -> Camera:
+    cameras = list_cameras(exclude)
+    if wanted is None and cameras:
+        return cameras[0]
+    camera = find_camera(wanted, cameras) if wanted is not None else None
+    if camera is not None:
+        return camera
+    if not cameras:
+        raise DeviceError("no camera found", "none is plugged in, or it is switched off", STAND_INS)
+    found = ", ".join(str(camera) for camera in cameras)
+    raise DeviceError(
+        f"no camera or file called '{wanted}'", f"the cameras are: {found}", STAND_INS
+    )

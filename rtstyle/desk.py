@@ -1,0 +1,115 @@
+"""The controls of a running stream, as a person moves them: what keys, sliders and clicks do.
+
+A front end (a window, a web page, a MIDI box) calls the methods; the processing thread asks for
+`at` once a frame. `Controls` is frozen and replaced whole, so that neither ever waits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+from .controls import Compare, Controls, Region
+
+FADE_SECONDS = 1.0
+STRENGTH_STEP = 0.1
+SMOOTH_STEPS = (0.0, 0.5, 1.0)
+
+Mix = tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Fade:
+    """A change from one mix to another, in style space, that is under way."""
+
+    start: Mix
+    end: Mix
+    started_at_seconds: float
+
+    def at(self, now_seconds: float) -> Mix:
+        """The mix at a time."""
+        share = (now_seconds - self.started_at_seconds) / FADE_SECONDS
+        if share >= 1:
+            return self.end
+        share = 0.5 - 0.5 * math.cos(math.pi * max(0.0, share))
+        shares: dict[str, float] = {}
+        for mix, weight in ((self.start, 1 - share), (self.end, share)):
+            total = sum(part for _, part in mix)
+            for name, part in mix:
+                shares[name] = shares.get(name, 0.0) + weight * part / total
+        return tuple(shares.items())
+
+
+class Desk:
+    """Holds the controls; every method replaces them with one assignment."""
+
+    def __init__(self, controls: Controls, style_names: Sequence[str]) -> None:
+        self.controls = controls
+        self.style_names = tuple(style_names)
+        self._fade: Fade | None = None
+
+    def at(self, now_seconds: float) -> Controls:
+        """The controls at a time (`time.monotonic`), with the mix of a fade under way."""
+        controls, fade = self.controls, self._fade
+        if fade is None or fade.end != controls.mix:
+            return controls
+        return replace(controls, mix=fade.at(now_seconds))
+
+    def set(self, **changes: Any) -> None:
+        """Replace fields of the controls."""
+        self.controls = replace(self.controls, **changes)
+
+    @property
+    def style(self) -> str:
+        """The style that has the largest share; of equals the last, which is the newer one."""
+        return max(reversed(self.controls.mix), key=lambda part: part[1])[0]
+
+    def choose_style(self, name: str) -> None:
+        """That style and no other, at once."""
+        self._fade = None
+        self.set(mix=((name, 1.0),))
+
+    def choose_number(self, number: int) -> None:
+        """The style of that number, counted from 1; nothing happens past the last."""
+        if 1 <= number <= len(self.style_names):
+            self.choose_style(self.style_names[number - 1])
+
+    def step_style(self, step: int) -> None:
+        """The next style (1) or the one before (-1), around the end."""
+        self.choose_style(self._neighbour(step))
+
+    def mix_on(self, now_seconds: float) -> None:
+        """Cross-fade to half of this style and half of the next; from there, to all of the next."""
+        if len(self.controls.mix) > 1:
+            mix: Mix = ((self.style, 1.0),)
+        else:
+            mix = ((self.style, 0.5), (self._neighbour(1), 0.5))
+        self._fade = Fade(self.at(now_seconds).mix, mix, now_seconds)
+        self.set(mix=mix)
+
+    def step_strength(self, steps: int) -> None:
+        """Strength up or down by tenths."""
+        strength = round(self.controls.strength + steps * STRENGTH_STEP, 2)
+        self.set(strength=min(1.0, max(0.0, strength)))
+
+    def toggle_compare(self, compare: Compare) -> None:
+        """Into a way to compare, and back out of it."""
+        self.set(compare="off" if self.controls.compare == compare else compare)
+
+    def step_smooth(self) -> None:
+        """No smoothing, some, much, and round again."""
+        larger = [step for step in SMOOTH_STEPS if step > self.controls.smooth]
+        self.set(smooth=larger[0] if larger else SMOOTH_STEPS[0])
+
+    def step_region(self) -> None:
+        """The next part of the picture to paint."""
+        regions = get_args(Region)
+        index = regions.index(self.controls.region)
+        self.set(region=regions[(index + 1) % len(regions)])
+
+    def _neighbour(self, step: int) -> str:
+        names = self.style_names
+        index = names.index(self.style) if self.style in names else -step
+        return names[(index + step) % len(names)]

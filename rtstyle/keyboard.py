@@ -1,0 +1,117 @@
+"""The keys of a live window: one table for every toolkit, for the help and for the tests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .live import Session
+from .takes import Takes
+
+DIGITS = tuple("123456789")
+
+
+@dataclass(frozen=True)
+class Key:
+    """Keys by name ("a" to "z", "1" to "9", "left", "space" …) and what they do."""
+
+    names: tuple[str, ...]
+    label: str
+    text: str
+    action: Callable[[Keyboard, str], None]
+
+
+class Keyboard:
+    """Turns keys into changes of the desk, and holds what only a window needs to know."""
+
+    def __init__(self, session: Session, takes: Takes, *, shows_figures: bool = False) -> None:
+        self.session, self.desk, self.takes = session, session.desk, takes
+        self.shows_figures = shows_figures
+        self.shows_help = False
+
+    def press(self, name: str) -> bool:
+        """Do what the key promises; False for a key that has no meaning."""
+        for key in KEYS:
+            if name in key.names:
+                key.action(self, name)
+                return True
+        return False
+
+    def say(self, message: str) -> None:
+        """Show what a key has changed."""
+        self.session.tell(message)
+
+    def _style(self, name: str) -> None:
+        self.desk.choose_number(int(name))
+        self.say(self.desk.style)
+
+    def _step_style(self, name: str) -> None:
+        self.desk.step_style(1 if name == "right" else -1)
+        self.say(self.desk.style)
+
+    def _strength(self, name: str) -> None:
+        self.desk.step_strength(1 if name == "up" else -1)
+        self.say(f"strength {self.desk.controls.strength:.0%}")
+
+    def _mix(self, _name: str) -> None:
+        self.desk.mix_on(time.monotonic())
+        self.say(" + ".join(style for style, _ in self.desk.controls.mix))
+
+    def _smooth(self, _name: str) -> None:
+        self.desk.step_smooth()
+        self.say(f"smoothing {self.desk.controls.smooth:.0%}")
+
+    def _region(self, _name: str) -> None:
+        self.desk.step_region()
+        self.say(f"painting: {self.desk.controls.region}")
+
+    def _figures(self, _name: str) -> None:
+        self.shows_figures = not self.shows_figures
+
+    def _help(self, _name: str) -> None:
+        self.shows_help = not self.shows_help
+
+    def _quit(self, _name: str) -> None:
+        self.session.stop()
+
+
+KEYS: tuple[Key, ...] = (
+    Key(DIGITS, "1–9", "choose a style", Keyboard._style),
+    Key(("left", "right"), "← →", "the style before, the next one", Keyboard._step_style),
+    Key(("up", "down"), "↑ ↓", "more or less strength", Keyboard._strength),
+    Key(("space",), "Space", "before and after", lambda k, _: k.desk.toggle_compare("before")),
+    Key(("s",), "S", "split at the mouse", lambda k, _: k.desk.toggle_compare("split")),
+    Key(("m",), "M", "mix with the next style; again: all of it", Keyboard._mix),
+    Key(("t",), "T", "smoothing over time", Keyboard._smooth),
+    Key(("f",), "F", "paint all, face, background, person", Keyboard._region),
+    Key(("r",), "R", "record, and stop", lambda k, _: k.takes.toggle_recording()),
+    Key(("p",), "P", "save a picture", lambda k, _: k.takes.save_picture()),
+    Key(("i",), "I", "figures", Keyboard._figures),
+    Key(("h", "?"), "H", "this help", Keyboard._help),
+    Key(("q", "escape"), "Q", "quit", Keyboard._quit),
+)
+
+
+def help_lines() -> list[tuple[str, str]]:
+    """Key and meaning, for overlays and `--help`."""
+    return [(key.label, key.text) for key in KEYS]
+
+
+def figure_lines(session: Session) -> list[str]:
+    """The figures of a session, as an overlay shows them."""
+    status = session.status
+    rates = [
+        f"painted {status.painted_rate:.1f} fps" if status.painted_rate else "painted: no rate yet",
+        f"camera {status.camera_rate:.1f} fps" if status.camera_rate else "camera: no rate yet",
+    ]
+    chosen = "as asked" if status.is_pinned else "chosen for this machine"
+    stages = "  ".join(f"{name} {ms:.1f}" for name, ms in status.stage_ms.items() if ms >= 0.05)
+    return [
+        ", ".join(rates),
+        f"age p50 / p95 / p99: {status.ages}",
+        f"dropped {status.num_dropped} of {status.num_captured}, camera lost {status.num_losses} ×",
+        f"painted at {status.size_px} px, {chosen}",
+        f"ms: {stages}",
+        status.backend,
+    ]

@@ -1,0 +1,224 @@
+"""A live run: a capture thread, a processing thread, and sinks that never hold them up.
+
+    source ──Latest──> pipeline ──> every sink's own handoff
+
+The newest frame wins everywhere; what it displaces is counted. A front end owns the main thread,
+moves the `Desk` and calls `shown` for each frame that a person can see.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import replace
+
+from .capture import Source
+from .controls import Controls
+from .desk import Desk
+from .errors import RtstyleError
+from .frame import Frame
+from .governor import Compiler, Governor
+from .handoff import Latest, Stopped
+from .pipeline import Pipeline, processing_size
+from .sink import Sink
+from .status import Figures, Status
+from .thumbnails import Thumbnails
+
+logger = logging.getLogger(__name__)
+
+STALL_SECONDS = 2.0
+NOTICE_SECONDS = 4.0
+STATUS_SECONDS = 0.5
+DEFAULT_RATE = 30.0
+
+
+class Session:
+    """Runs from `start` until `close`; `ended` is set once the source or a stage is at its end.
+
+    Sinks given here are vital: their error ends the session. Those that come with `add_sink` are
+    let go with a notice when they fail.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        pipeline: Pipeline,
+        desk: Desk,
+        sinks: tuple[Sink, ...] = (),
+        *,
+        draws_split: bool = False,
+    ) -> None:
+        self.source, self.pipeline, self.desk = source, pipeline, desk
+        self.figures = Figures(pipeline.times)
+        self.status = Status()
+        self.thumbnails = Thumbnails(pipeline.engine, pipeline.bank)
+        self.ended = threading.Event()
+        self.latest_frame: Frame | None = None
+        size_px = desk.controls.size_px
+        rate = float(source.info.rate or DEFAULT_RATE)
+        self.governor = Governor(source.info.height, rate, size_px)
+        self._draws_split = draws_split
+        self._vital = self._sinks = sinks
+        self._captured: Latest[Frame] = Latest()
+        self._last_capture_seconds = time.monotonic()
+        self._message = ("", 0.0)
+        self._error: BaseException | None = None
+        self._compiler = Compiler(pipeline.engine)
+        self._threads = [
+            threading.Thread(target=self._capture, name="capture", daemon=True),
+            threading.Thread(target=self._process, name="processing", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Begin to capture and paint."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ask both threads to leave; returns at once."""
+        self.source.close()
+        self._captured.stop()
+        self.ended.set()
+
+    def close(self) -> None:
+        """Stop, wait for the threads, close the sinks.
+
+        Raises:
+            BaseException: what ended the session, if it was an error.
+        """
+        self.stop()
+        for thread in self._threads:
+            thread.join()
+        self._compiler.join()
+        self.thumbnails.compiler.join()
+        for sink in self._sinks:
+            try:
+                sink.close()
+            except RtstyleError as error:
+                self._error = self._error or error
+        if self._error is not None:
+            raise self._error
+
+    def add_sink(self, sink: Sink) -> None:
+        """Hand it every frame from now on."""
+        self._sinks = (*self._sinks, sink)
+
+    def remove_sink(self, sink: Sink) -> None:
+        """Hand it no more frames; a last one may still be under way. The caller closes it."""
+        self._sinks = tuple(other for other in self._sinks if other is not sink)
+
+    def shown(self, frame: Frame) -> None:
+        """A person can see this frame now."""
+        self.figures.ages.add(time.monotonic() - frame.captured_at_seconds)
+
+    def tell(self, message: str) -> None:
+        """Show a notice for four seconds."""
+        self._message = (message, time.monotonic() + NOTICE_SECONDS)
+
+    @property
+    def notice(self) -> str:
+        """What a person should know now; empty when all is well."""
+        trouble = getattr(self.source, "trouble", "")
+        if trouble:
+            return trouble
+        silent_seconds = time.monotonic() - self._last_capture_seconds
+        if silent_seconds > STALL_SECONDS:
+            return f"{self.source.info.name}: no picture for {silent_seconds:.0f} s"
+        message, until_seconds = self._message
+        return message if time.monotonic() < until_seconds else ""
+
+    def _capture(self) -> None:
+        figures = self.figures
+        try:
+            for frame in self.source:
+                if frame.captured_at_seconds - self._last_capture_seconds > STALL_SECONDS:
+                    figures.camera_rate.clear()
+                self._last_capture_seconds = frame.captured_at_seconds
+                figures.camera_rate.add(frame.captured_at_seconds)
+                figures.num_captured += 1
+                self._captured.put(frame)
+            self._captured.end()
+        except Stopped:
+            pass
+        except BaseException as error:
+            self._captured.end(error)
+
+    def _process(self) -> None:
+        last_seconds = float("inf")
+        try:
+            for frame in self._captured:
+                if frame.captured_at_seconds - last_seconds > STALL_SECONDS:
+                    self.pipeline.reset()
+                last_seconds = frame.captured_at_seconds
+                self._paint(frame)
+        except Exception as error:
+            if not self.ended.is_set():
+                self._error = error
+        finally:
+            self.source.close()
+            self._captured.stop()
+            self.ended.set()
+
+    def _paint(self, frame: Frame) -> None:
+        figures = self.figures
+        controls = self._controls()
+        inference_before = self.pipeline.times.seconds["inference"]
+        started = time.perf_counter()
+        painted = self.pipeline.process(frame, controls)
+        cost_seconds = time.perf_counter() - started
+        inference_seconds = self.pipeline.times.seconds["inference"] - inference_before
+        self.latest_frame = painted
+        for sink in self._sinks:
+            self._write(sink, painted)
+        figures.painted_rate.add(time.monotonic())
+        figures.num_painted += 1
+        if controls.strength > 0 and controls.compare != "before":
+            self._govern(frame, cost_seconds, inference_seconds)
+        self.thumbnails.step(frame)
+        if figures.is_due():
+            self._refresh()
+
+    def _controls(self) -> Controls:
+        controls = replace(self.desk.at(time.monotonic()), size_px=self.governor.size_px)
+        if self._draws_split and controls.compare == "split":
+            return replace(controls, compare="off")
+        return controls
+
+    def _write(self, sink: Sink, frame: Frame) -> None:
+        try:
+            sink.write(frame)
+        except RtstyleError as error:
+            if sink in self._vital:
+                raise
+            self.remove_sink(sink)
+            self.tell(error.what)
+
+    def _govern(self, frame: Frame, cost_seconds: float, inference_seconds: float) -> None:
+        now = time.monotonic()
+        wanted_px = self.governor.update(cost_seconds, inference_seconds, now)
+        if wanted_px is None:
+            return
+        if self._compiler.is_ready(*processing_size(frame.height, frame.width, wanted_px)):
+            logger.info("painting at %d px instead of %d", wanted_px, self.governor.size_px)
+            self.governor.moved(wanted_px, now)
+
+    def _refresh(self) -> None:
+        figures, info = self.figures, self.pipeline.engine.info
+        camera_rate = figures.camera_rate.per_second
+        if camera_rate is not None:
+            self.governor.set_rate(camera_rate)
+        self.status = Status(
+            num_captured=figures.num_captured,
+            num_painted=figures.num_painted,
+            num_dropped=self._captured.num_dropped,
+            num_losses=getattr(self.source, "num_losses", 0),
+            camera_rate=camera_rate,
+            painted_rate=figures.painted_rate.per_second,
+            ages=figures.ages.recent(),
+            stage_ms=figures.stage_ms(),
+            size_px=self.governor.size_px,
+            is_pinned=self.governor.is_pinned,
+            num_size_changes=self.governor.num_changes,
+            backend=f"{info.backend} {info.precision}",
+        )

@@ -1,0 +1,122 @@
+"""The picture of the Qt window, and what is written over it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from ..frame import Frame, Pixels
+from ..keyboard import Keyboard, figure_lines, help_lines
+
+MARGIN_PX = 12
+
+
+class Canvas(QWidget):
+    """Draws the newest frame, letterboxed and sharp on high-DPI, with what is written over it."""
+
+    def __init__(self, keyboard: Keyboard) -> None:
+        super().__init__()
+        self.keyboard = keyboard
+        self.frame: Frame | None = None
+        self._is_new = False
+        self.setMouseTracking(True)
+        self.setMinimumSize(320, 180)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+
+    def show_frame(self, frame: Frame) -> None:
+        """Draw this frame as soon as the window system allows."""
+        self.frame, self._is_new = frame, True
+        self.update()
+
+    def picture_rect(self) -> QRectF:
+        """Where the picture lies in the widget, in its coordinates."""
+        if self.frame is None:
+            return QRectF(self.rect())
+        scale = min(self.width() / self.frame.width, self.height() / self.frame.height)
+        width, height = self.frame.width * scale, self.frame.height * scale
+        return QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor("#000000"))
+        if self.frame is not None:
+            self._draw_picture(painter, self.frame)
+        self._draw_overlays(painter)
+        painter.end()
+        if self._is_new and self.frame is not None:
+            self._is_new = False
+            self.keyboard.session.shown(self.frame)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        desk, rect = self.keyboard.desk, self.picture_rect()
+        if desk.controls.compare == "split" and rect.width():
+            share = (event.position().x() - rect.left()) / rect.width()
+            desk.set(split=min(1.0, max(0.0, share)))
+            self.update()
+
+    def _draw_picture(self, painter: QPainter, frame: Frame) -> None:
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        rect, controls = self.picture_rect(), self.keyboard.desk.controls
+        painter.drawImage(rect, as_image(frame.pixels))
+        if controls.compare == "split" and frame.original is not None:
+            column = rect.left() + controls.split * rect.width()
+            painter.save()
+            painter.setClipRect(
+                QRectF(rect.left(), rect.top(), column - rect.left(), rect.height())
+            )
+            painter.drawImage(rect, as_image(frame.original))
+            painter.restore()
+            painter.fillRect(QRectF(column - 1, rect.top(), 2, rect.height()), QColor("#ffffff"))
+
+    def _draw_overlays(self, painter: QPainter) -> None:
+        keyboard, session = self.keyboard, self.keyboard.session
+        if keyboard.shows_figures:
+            draw_lines(painter, self.rect(), figure_lines(session), at_left=True)
+        if keyboard.shows_help:
+            lines = [f"{label:<7}{text}" for label, text in help_lines()]
+            draw_lines(painter, self.rect(), lines, at_left=False)
+        notice = session.notice or ("" if self.frame else f"opening {session.source.info.name} …")
+        if notice:
+            draw_notice(painter, self.rect(), notice)
+        if keyboard.takes.is_recording:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setBrush(QColor("#e23b3b"))
+            painter.setPen(QColor("#ffffff"))
+            painter.drawEllipse(QPointF(self.width() - 22, 22), 8, 8)
+
+
+def as_image(pixels: Pixels) -> QImage:
+    """A view of (H, W, 3) uint8 RGB, valid as long as `pixels` lives."""
+    height, width = pixels.shape[:2]
+    return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+
+
+def draw_lines(painter: QPainter, rect: QRect, lines: list[str], *, at_left: bool) -> None:
+    """Lines of text in a box in an upper corner."""
+    font = QFont("monospace", 10)
+    font.setStyleHint(QFont.StyleHint.Monospace)
+    painter.setFont(font)
+    metrics = QFontMetrics(font)
+    width = max(metrics.horizontalAdvance(line) for line in lines) + 2 * MARGIN_PX
+    height = metrics.lineSpacing() * len(lines) + 2 * MARGIN_PX
+    left = MARGIN_PX if at_left else rect.width() - width - MARGIN_PX
+    box = QRect(left, MARGIN_PX, width, height)
+    painter.fillRect(box, QColor(0, 0, 0, 170))
+    painter.setPen(QColor("#f2f2f2"))
+    inside = box.adjusted(MARGIN_PX, MARGIN_PX, -MARGIN_PX, -MARGIN_PX)
+    painter.drawText(inside, Qt.AlignmentFlag.AlignLeft, "\n".join(lines))
+
+
+def draw_notice(painter: QPainter, rect: QRect, text: str) -> None:
+    """One line in a box at the bottom, in the middle."""
+    font = QFont()
+    font.setPointSize(13)
+    painter.setFont(font)
+    metrics = QFontMetrics(font)
+    width = metrics.horizontalAdvance(text) + 3 * MARGIN_PX
+    height = metrics.height() + MARGIN_PX
+    box = QRect((rect.width() - width) // 2, rect.height() - height - MARGIN_PX, width, height)
+    painter.fillRect(box, QColor(0, 0, 0, 180))
+    painter.setPen(QColor("#ffffff"))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)

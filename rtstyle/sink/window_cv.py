@@ -1,0 +1,136 @@
+"""The live window with OpenCV's highgui, where PySide6 is not installed: the same keys."""
+
+from __future__ import annotations
+
+import sys
+
+import cv2
+import numpy as np
+
+from ..frame import Frame, Pixels
+from ..handoff import Latest
+from ..keyboard import Keyboard, figure_lines, help_lines
+
+WAIT_SECONDS = 0.05
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+LINE_PX = 22
+KEY_CODES = {
+    "linux": {65361: "left", 65362: "up", 65363: "right", 65364: "down"},
+    "win32": {2424832: "left", 2490368: "up", 2555904: "right", 2621440: "down"},
+    "darwin": {63234: "left", 63232: "up", 63235: "right", 63233: "down"},
+}
+PLAIN_KEYS = {32: "space", 27: "escape"}
+ASCII = str.maketrans(
+    {"←": "<-", "→": "->", "↑": "up", "↓": "down", "–": "-", "×": "x", "…": "..."}
+)
+
+
+class CVWindow:
+    """A sink that a person sees; `run` needs the main thread until the window closes."""
+
+    def __init__(self, keyboard: Keyboard, title: str = "rtstyle") -> None:
+        self.keyboard, self.title = keyboard, title
+        self._frames: Latest[Frame] = Latest()
+        self._frame: Frame | None = None
+
+    @property
+    def num_dropped(self) -> int:
+        """Frames that newer ones displaced before they were drawn."""
+        return self._frames.num_dropped
+
+    def run(self) -> None:
+        """Show the window until it is closed or the session ends."""
+        info, session = self.keyboard.session.source.info, self.keyboard.session
+        cv2.namedWindow(
+            self.title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
+        )
+        cv2.resizeWindow(self.title, info.width, info.height)
+        cv2.setMouseCallback(self.title, self._mouse_moved)
+        while not session.ended.is_set():
+            frame = self._frames.take(WAIT_SECONDS)
+            self._draw(frame)
+            code = cv2.waitKeyEx(1)  # draws, too
+            if frame is not None:
+                session.shown(frame)
+            if code != -1:
+                self.keyboard.press(key_name(code))
+            if not self._is_open():
+                session.stop()
+        self._close()
+
+    def write(self, frame: Frame) -> None:
+        self._frames.put(frame)
+
+    def close(self) -> None:
+        pass
+
+    def abort(self, *, keep_partial: bool = False) -> None:
+        pass
+
+    def _draw(self, frame: Frame | None) -> None:
+        """Draw a new frame, or the last one again: what is written over it may have changed."""
+        shown = frame or self._frame
+        if shown is None:
+            return
+        self._frame = shown
+        cv2.imshow(self.title, drawn(shown, self.keyboard))
+
+    def _mouse_moved(self, _event: int, x: int, _y: int, _flags: int, _data: object) -> None:
+        desk = self.keyboard.desk
+        if desk.controls.compare == "split" and self._frame is not None:
+            desk.set(split=min(1.0, max(0.0, x / self._frame.width)))
+
+    def _is_open(self) -> bool:
+        try:
+            return (
+                self._frame is None or cv2.getWindowProperty(self.title, cv2.WND_PROP_VISIBLE) > 0
+            )
+        except cv2.error:
+            return False
+
+    def _close(self) -> None:
+        try:
+            cv2.destroyWindow(self.title)
+            cv2.pollKey()
+        except cv2.error:
+            pass  # the person closed it
+
+
+def key_name(code: int) -> str:
+    """Name of the key that `cv2.waitKeyEx` gave, as `Keyboard.press` takes it."""
+    special = KEY_CODES.get(sys.platform, {}).get(code)
+    if special is not None:
+        return special
+    code &= 0xFF
+    return PLAIN_KEYS.get(code, chr(code).lower())
+
+
+def drawn(frame: Frame, keyboard: Keyboard) -> Pixels:
+    """The picture with everything that is written over it: (H, W, 3) uint8 BGR."""
+    controls, session = keyboard.desk.controls, keyboard.session
+    picture = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR)
+    if controls.compare == "split" and frame.original is not None:
+        column = round(controls.split * frame.width)
+        picture[:, :column] = frame.original[:, :column, ::-1]
+        picture[:, max(0, column - 1) : column + 1] = 255
+    if keyboard.shows_figures:
+        _write_lines(picture, figure_lines(session), top_px=0)
+    if keyboard.shows_help:
+        lines = [f"{label:<7} {text}" for label, text in help_lines()]
+        _write_lines(picture, lines, top_px=7 * LINE_PX if keyboard.shows_figures else 0)
+    if session.notice:
+        _write_lines(picture, [session.notice], top_px=frame.height - 2 * LINE_PX)
+    if keyboard.takes.is_recording:
+        cv2.circle(picture, (frame.width - 22, 22), 8, (59, 59, 226), -1, cv2.LINE_AA)
+    return picture  # type: ignore[return-value]
+
+
+def _write_lines(picture: np.ndarray, lines: list[str], top_px: int) -> None:
+    """Light text on a darkened box at the left."""
+    lines = [line.translate(ASCII) for line in lines]
+    width = max(cv2.getTextSize(line, FONT, 0.5, 1)[0][0] for line in lines) + 24
+    box = picture[top_px : top_px + LINE_PX * len(lines) + 12, :width]
+    box //= 3
+    for index, line in enumerate(lines):
+        place = (12, top_px + LINE_PX * (index + 1))
+        cv2.putText(picture, line, place, FONT, 0.5, (242, 242, 242), 1, cv2.LINE_AA)

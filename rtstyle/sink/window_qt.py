@@ -1,0 +1,123 @@
+"""The live window with PySide6: the picture, a strip of styles, sliders, figures."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+
+from ..frame import Frame
+from ..handoff import Latest
+from ..keyboard import Keyboard
+from .qt_canvas import Canvas
+from .qt_panel import Panel
+
+TICK_MS = 100
+"""Notices and sliders follow within this time, and Python gets to see signals."""
+SHARE_OF_SCREEN = 0.8
+KEY_NAMES = {
+    Qt.Key.Key_Left: "left",
+    Qt.Key.Key_Right: "right",
+    Qt.Key.Key_Up: "up",
+    Qt.Key.Key_Down: "down",
+    Qt.Key.Key_Space: "space",
+    Qt.Key.Key_Escape: "escape",
+}
+STYLE_SHEET = """
+QWidget { background: #16181b; color: #e6e6e6; }
+QListWidget { border: none; padding: 2px; font-size: 11px; }
+QListWidget::item { border: 2px solid transparent; border-radius: 4px; }
+QListWidget::item:selected { border: 2px solid #e8b23a; color: #ffffff; background: #2a2d31; }
+"""
+
+
+class _Bell(QObject):
+    """Wakes the main thread."""
+
+    rung = Signal()
+
+
+class Desktop(QWidget):
+    """The window itself: picture above, panel below."""
+
+    def __init__(self, keyboard: Keyboard, title: str) -> None:
+        super().__init__()
+        self.keyboard = keyboard
+        self.canvas, self.panel = Canvas(keyboard), Panel(keyboard)
+        self.setWindowTitle(title)
+        self.setStyleSheet(STYLE_SHEET)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.canvas, 1)
+        layout.addWidget(self.panel)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        name = KEY_NAMES.get(Qt.Key(event.key()), event.text().lower())
+        if self.keyboard.press(name):
+            self.panel.refresh()
+            self.canvas.update()
+        else:
+            super().keyPressEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.keyboard.session.stop()
+        event.accept()
+
+
+class QtWindow:
+    """A sink that a person sees; `run` needs the main thread until the window closes."""
+
+    def __init__(self, keyboard: Keyboard, title: str = "rtstyle") -> None:
+        self.app = QApplication.instance() or QApplication(["rtstyle"])
+        self.keyboard = keyboard
+        self.desktop = Desktop(keyboard, title)
+        self.desktop.resize(*self._first_size())
+        self._frames: Latest[Frame] = Latest()
+        self._bell = _Bell()
+        self._bell.rung.connect(self._take, Qt.ConnectionType.QueuedConnection)
+        self._timer = QTimer()
+        self._timer.timeout.connect(self._tick)
+
+    @property
+    def num_dropped(self) -> int:
+        """Frames that newer ones displaced before they were drawn."""
+        return self._frames.num_dropped
+
+    def run(self) -> None:
+        """Show the window until it is closed or the session ends."""
+        self._timer.start(TICK_MS)
+        self.desktop.show()
+        self.desktop.panel.refresh()
+        self.app.exec()
+        self._timer.stop()
+        self.desktop.close()
+
+    def write(self, frame: Frame) -> None:
+        self._frames.put(frame)
+        self._bell.rung.emit()
+
+    def close(self) -> None:
+        pass
+
+    def abort(self, *, keep_partial: bool = False) -> None:
+        pass
+
+    def _take(self) -> None:
+        frame = self._frames.take()
+        if frame is not None:
+            self.desktop.canvas.show_frame(frame)
+
+    def _tick(self) -> None:
+        if self.keyboard.session.ended.is_set():
+            self.app.quit()
+        self.desktop.panel.refresh()
+        self.desktop.canvas.update()
+
+    def _first_size(self) -> tuple[int, int]:
+        """The camera's own size, or what the screen holds of it."""
+        info, panel = self.keyboard.session.source.info, self.desktop.panel.sizeHint().height()
+        screen = self.desktop.screen().availableSize() * SHARE_OF_SCREEN
+        scale = min(1.0, screen.width() / info.width, (screen.height() - panel) / info.height)
+        return round(info.width * scale), round(info.height * scale) + panel
