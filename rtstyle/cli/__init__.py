@@ -13,7 +13,7 @@ import typer
 from rtstyle import __version__
 from rtstyle.errors import RtstyleError
 
-from . import image, styles, video
+from . import doctor, image, styles, video
 
 app = typer.Typer(
     name="rtstyle",
@@ -44,6 +44,7 @@ def options(
 app.command()(video.video)
 app.command()(image.image)
 app.command()(styles.styles)
+app.command()(doctor.doctor)
 
 
 def main() -> None:

@@ -1,0 +1,169 @@
+"""`rtstyle doctor` finds what is there, names what mends, and exits 0 only where rtstyle works."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from rtstyle import cli
+from rtstyle.doctor import _survive, devices, engines, examine, installation, is_usable, media
+from rtstyle.errors import EngineError
+from rtstyle.finding import Finding
+from rtstyle.machine import Machine, package_versions, this_machine
+
+
+@pytest.fixture(scope="module")
+def findings() -> list[Finding]:
+    return examine()
+
+
+def of_topic(findings: list[Finding], topic: str) -> list[Finding]:
+    return [finding for finding in findings if finding.topic == topic]
+
+
+def test_every_check_reports_and_none_breaks(findings: list[Finding]) -> None:
+    topics = {finding.topic for finding in findings}
+    assert {"system", "processor", "opencv", "ffmpeg", "backend", "encoders", "cache"} <= topics
+    assert not [finding for finding in findings if "the check itself failed" in finding.text]
+
+
+def test_this_installation_is_usable(findings: list[Finding]) -> None:
+    assert [finding for finding in findings if finding.level == "fail"] == []
+    assert is_usable(findings)
+
+
+def test_the_backend_taken_is_one_that_was_tried_and_timed(findings: list[Finding]) -> None:
+    taken = of_topic(findings, "backend")[0].text.split()[0]
+    tried = of_topic(findings, f"backend {taken}")
+    if tried:
+        assert re.search(r"\d+ ms for a 1280x720 picture", tried[0].text)
+    else:
+        assert taken.startswith("tensorrt")
+
+
+def test_encoders_are_tried_not_believed() -> None:
+    assert media.encodes("libx264")
+    assert not media.encodes("no_such_encoder")
+    assert not media.encodes("libx264rgb")  # is there, but takes no yuv420p
+
+
+def test_a_missing_default_encoder_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "encodes", lambda name: name == "libvpx-vp9")
+    assert [finding.level for finding in media.encoders()] == ["fail"]
+
+
+@pytest.mark.parametrize(
+    ("installed", "level"),
+    [
+        ({"opencv-contrib-python": "5.0.0.93", "opencv-python": None}, "ok"),
+        ({"opencv-contrib-python": "5.0.0.93", "opencv-python": "5.0.0.93"}, "warn"),
+        ({"opencv-contrib-python": "5.0.0.93", "opencv-python": "4.12.0.88"}, "fail"),
+        ({"opencv-contrib-python": None}, "fail"),
+    ],
+)
+def test_opencv_builds(installed: dict[str, str | None], level: str) -> None:
+    (finding,) = installation.opencv_builds(installed)
+    assert finding.level == level
+    assert bool(finding.fix) == (level != "ok")
+
+
+@pytest.mark.parametrize(
+    ("flags", "level", "words"),
+    [
+        (("avx2", "avx512_bf16"), "ok", "avx512_bf16"),
+        (("avx2",), "ok", "float32"),
+        (("avx512_fp16",), "warn", "no AVX2"),
+        ((), "ok", "Some CPU, 1 core"),
+    ],
+)
+def test_processor(flags: tuple[str, ...], level: str, words: str) -> None:
+    this = Machine("Some system", "3.11", "Some CPU", 1, flags, memory_gib=0)
+    (finding,) = of_topic(installation.machine(this), "processor")
+    assert finding.level == level
+    assert words in finding.text
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="v4l2loopback is Linux's")
+def test_virtual_camera_names_what_is_missing(tmp_path: Path) -> None:
+    pytest.importorskip("pyvirtualcam", reason="the extra vcam is not installed")
+    (absent,) = devices.virtual_camera(tmp_path)
+    assert "not loaded" in absent.text and "modprobe v4l2loopback" in absent.fix
+    caps = tmp_path / "sys/module/v4l2loopback/parameters/exclusive_caps"
+    caps.parent.mkdir(parents=True)
+    caps.write_text("N,N,N\n")
+    assert "exclusive_caps=0" in devices.virtual_camera(tmp_path)[0].text
+    caps.write_text("Y,Y,Y\n")
+    assert devices.virtual_camera(tmp_path)[0].level == "ok"
+
+
+def test_the_privacy_check_sees_a_switch_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert installation.privacy()[0].level == "ok"
+    monkeypatch.setitem(os.environ, "ORT_DISABLE_TELEMETRY", "0")
+    assert installation.privacy()[0].level == "fail"
+
+
+def test_no_generator_is_a_failure_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise EngineError("no generator called 'fast'", fix="the shelf holds: nothing")
+
+    monkeypatch.setattr(engines, "find_generator", missing)
+    (finding,) = engines.backends()
+    assert (finding.level, finding.fix) == ("fail", "the shelf holds: nothing")
+
+
+def test_a_check_that_raises_is_a_finding() -> None:
+    def broken_wheel() -> list[Finding]:
+        raise ImportError("libGL.so.1: cannot open shared object file\nmore")
+
+    (finding,) = _survive(broken_wheel)
+    assert (finding.topic, finding.level) == ("broken wheel", "fail")
+    assert "libGL.so.1" in finding.text and "\n" not in finding.text
+
+
+def run_doctor(monkeypatch: pytest.MonkeyPatch, found: list[Finding], *options: str) -> int:
+    monkeypatch.setattr("rtstyle.doctor.examine", lambda: found)
+    monkeypatch.setattr(sys, "argv", ["rtstyle", "doctor", *options])
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_exit_code_and_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    well = [Finding("encoders", "ok", "libx264"), Finding("camera", "warn", "none found")]
+    assert run_doctor(monkeypatch, well, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["schema"] == 1 and said["usable"] is True
+    assert said["findings"][1] == {
+        "topic": "camera",
+        "level": "warn",
+        "text": "none found",
+        "fix": "",
+    }
+    ill = [*well, Finding("backend", "fail", "none works", "pip install openvino")]
+    assert run_doctor(monkeypatch, ill, "--json") == 6
+    assert json.loads(capsys.readouterr().out)["usable"] is False
+
+
+def test_lines_for_people(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ill = [Finding("backend", "fail", "none works: [all]", "pip install openvino")]
+    assert run_doctor(monkeypatch, ill) == 6
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["fail", "backend", "none", "works:", "[all]"]
+    assert lines[1].strip() == "pip install openvino"
+
+
+def test_machine_facts() -> None:
+    this = this_machine()
+    assert this.num_cores >= 1 and this.cpu
+    assert package_versions(("numpy", "no-such-package"))["no-such-package"] is None
