@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+import cv2
 import numpy as np
 
 from ..controls import Controls
-from ..frame import Frame
+from ..frame import Frame, Mask
 from .drift import Drift
 from .finder import Finder, Sighting
 from .patch import face_mask as face_mask
@@ -22,6 +23,10 @@ from .patch import patch_share as patch_share
 from .person import PersonMask
 from .steady import Steady
 from .vision import Detection, FaceRange, MediaPipeVision, Vision, Wanted
+
+CORE = 0.8
+"""A face's oval is this much smaller where it counts against the segmenter, which overlooks parts
+of close-ups; beyond, up to the whole oval, the segmenter decides."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,14 @@ def wanted_by(controls: Controls) -> Wanted:
     """What must be found for these controls; nothing, most of the time."""
     if controls.strength == 0 or controls.compare == "before":
         return Wanted()
+    by_region = controls.region != "frame"
     on_faces = controls.face_detail or controls.face_strength < 1
-    return Wanted(
-        faces=controls.region == "face" or (on_faces and controls.region != "background"),
-        person=controls.region in ("person", "background"),
-    )
+    return Wanted(faces=by_region or on_faces, person=by_region)
+
+
+def paints_faces(controls: Controls) -> bool:
+    """Whether faces are painted on crops of their own."""
+    return controls.region == "face" or (controls.face_detail and controls.region != "background")
 
 
 class People:
@@ -75,13 +83,14 @@ class People:
         sighting = self._finder.find(frame, wanted)
         if sighting is not None:
             self._take(sighting)
-        faces, mask, person = (), None, None
-        if wanted.faces:
-            faces = self._steady.faces(frame.pts_seconds, controls.max_faces)
-            mask = face_mask(faces, frame.height, frame.width)
-            self._seen["face"] = self._seen.get("face", False) or bool(faces)
+        faces = self._steady.faces(frame.pts_seconds, controls.max_faces)
+        mask, person = face_mask(faces, frame.height, frame.width), None
         if wanted.person:
-            person = self._person.refined(frame.pixels)
+            surely = face_mask(faces, frame.height, frame.width, CORE)
+            person = self._person.refined(frame.pixels, surely)
+            mask = mask if person is None else _within(mask, person, surely)
+        by_person = controls.region in ("person", "background")
+        self._note(*("person", person) if by_person else ("face", mask))
         return replace(frame, faces=faces, face_mask=mask, person=person)
 
     def reset(self) -> None:
@@ -111,8 +120,11 @@ class People:
             moved = tuple(self._moved(face, sighting.index) for face in faces)
             self._steady.see(moved, sighting.pts_seconds)
         if person is not None:
-            self._seen["person"] = self._seen.get("person", False) or bool(person.max() > 0.5)
             self._person.see(self._drift.of_mask(person, sighting.index))
+
+    def _note(self, what: str, mask: Mask | None) -> None:
+        found = mask is not None and bool(mask.max() > 0.5)
+        self._seen[what] = self._seen.get(what, False) or found
 
     def _moved(self, face: Detection, since_index: int) -> Detection:
         offset = np.array(self._drift.of_box(face.box, since_index))
@@ -125,3 +137,11 @@ class People:
             eyes=face.eyes + offset,
             mouth=face.mouth + offset,
         )
+
+
+def _within(faces: Mask, person: Mask, surely: Mask) -> Mask:
+    """The ovals, cut along the outline of the person; at the size of `person`."""
+    size = person.shape[1], person.shape[0]
+    ovals = cv2.resize(faces, size, interpolation=cv2.INTER_LINEAR)
+    cores = cv2.resize(surely, size, interpolation=cv2.INTER_LINEAR)
+    return np.maximum(cores, np.minimum(ovals, person))

@@ -106,8 +106,12 @@ def paste(canvas: Pixels, patch: Pixels, face: Face, share: float) -> None:
     region[:] = cv2.blendLinear(laid, np.ascontiguousarray(region), weight, 1 - weight)
 
 
-def face_mask(faces: tuple[Face, ...], height: int, width: int) -> Mask:
-    """Where faces are, as one feathered oval each: (H / 4, W / 4), see `Frame.face_mask`."""
+def face_mask(faces: tuple[Face, ...], height: int, width: int, reach: float = 1.0) -> Mask:
+    """Where faces are, as one feathered oval each, `reach` times as large as that of `paste`.
+
+    Returns:
+        (H / 4, W / 4), see `Frame.face_mask`.
+    """
     size = -(-width // _MASK_DIVISOR), -(-height // _MASK_DIVISOR)
     small_px = CROP_PX // _MASK_DIVISOR
     middle = (_MASK_DIVISOR - 1) / 2  # of the pixels that become one
@@ -116,19 +120,19 @@ def face_mask(faces: tuple[Face, ...], height: int, width: int) -> Mask:
         turn = face.crop_to_frame[:, :2] * (face.crop_px / small_px)
         origin = face.crop_to_frame @ (middle, middle, 1.0)
         move = np.column_stack([turn, origin - middle]) / _MASK_DIVISOR
-        one = cv2.warpAffine(oval(small_px), move, size) * np.float32(face.alpha)
+        one = cv2.warpAffine(oval(small_px, reach), move, size) * np.float32(face.alpha)
         mask = np.maximum(mask, one)
     return mask
 
 
 @lru_cache(maxsize=4)
-def oval(crop_px: int) -> NDArray[np.float32]:
+def oval(crop_px: int, reach: float = 1.0) -> NDArray[np.float32]:
     """Weights of a face in its crop: 1 inside, falling to 0 at the rim; (crop_px, crop_px)."""
     y, x = (np.mgrid[:crop_px, :crop_px] + 0.5) / crop_px
     dx, dy = x - _OVAL_CENTRE[0], y - _OVAL_CENTRE[1]
     radius = np.hypot(dx / _OVAL_RADII[0], dy / _OVAL_RADII[1])
     width = _FEATHER / min(_OVAL_RADII)
-    ramp = np.clip((1 - radius) / width, 0, 1)
+    ramp = np.clip((reach - radius) / width, 0, 1)
     weights = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
     weights.setflags(write=False)
     return weights

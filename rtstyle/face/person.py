@@ -37,20 +37,23 @@ class PersonMask:
             mask = cv2.addWeighted(mask, _NEW_SHARE, self._mask, 1 - _NEW_SHARE, 0)  # type: ignore[assignment]
         self._mask = mask
 
-    def refined(self, pixels: Pixels) -> Mask | None:
+    def refined(self, pixels: Pixels, faces: Mask) -> Mask | None:
         """The mask, its border drawn to the edges of `pixels`; None before the first was seen.
 
-        The result is at most 360 pixels high (see `Frame.person`). Method: the guided filter of He,
-        Sun and Tang (2010), with this frame's own luma as the guide.
+        `faces` are part of it even where the segmenter misses them, as it does in close-ups. The
+        result is at most 360 pixels high (see `Frame.person`). Method: the guided filter of He, Sun
+        and Tang (2010), with this frame's own luma as the guide.
         """
         if self._mask is None:
             return None
+        rows, columns = self._mask.shape
+        known = np.maximum(self._mask, cv2.resize(faces, (columns, rows)))
         height, width = pixels.shape[:2]
         scale = min(1.0, _REFINED_HEIGHT_PX / height)
         size = max(1, round(width * scale)), max(1, round(height * scale))
         guide = cv2.cvtColor(
             cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY
         )
-        coarse = cv2.resize(self._mask, size, interpolation=cv2.INTER_LINEAR)
+        coarse = cv2.resize(known, size, interpolation=cv2.INTER_LINEAR)
         refined = cv2.ximgproc.guidedFilter(guide, coarse, _RADIUS_PX, _EDGE**2)
         return np.clip(refined, 0.0, 1.0, dtype=np.float32)
