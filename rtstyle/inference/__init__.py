@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -65,12 +67,42 @@ class GeneratorInfo:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """What runs: `precision` is the arithmetic in fact used, `device` the hardware."""
+    """What runs: `precision` is the arithmetic in fact used, `device` the hardware.
+
+    `status` says what is under way or went wrong with a faster engine; empty where nothing is.
+    """
 
     backend: str
     device: str
     precision: str
     generator: GeneratorInfo
+    status: str = ""
+
+
+@dataclass(frozen=True)
+class GpuOptions:
+    """How to use an NVIDIA GPU.
+
+    `gpu` is its number, as nvidia-smi counts. `plans` is a folder of plans that the user had
+    compiled ahead of time (`rtstyle engines build`); plans are code, so it is theirs to name.
+    `cuda_graph` replays the launches of a frame as one.
+    """
+
+    gpu: int = 0
+    plans: Path | None = None
+    cuda_graph: bool = False
+
+    @classmethod
+    def from_environment(cls) -> GpuOptions:
+        """What RTSTYLE_GPU and RTSTYLE_ENGINES say.
+
+        Raises:
+            UsageError: RTSTYLE_GPU is no number.
+        """
+        gpu, plans = os.environ.get("RTSTYLE_GPU", "0"), os.environ.get("RTSTYLE_ENGINES")
+        if not gpu.isdecimal():
+            raise UsageError(f"RTSTYLE_GPU must be the number of a GPU, got '{gpu}'")
+        return cls(int(gpu), Path(plans) if plans else None)
 
 
 class Engine(Protocol):
@@ -90,13 +122,18 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
-BACKENDS = ("auto", "openvino", "onnxruntime", "identity")
+BACKENDS = ("auto", "openvino", "onnxruntime", "tensorrt", "tensorrt-rtx", "identity")
+GPU_BACKENDS = ("tensorrt", "tensorrt-rtx")
 
 
-def load_engine(generator: ShelvedGenerator, backend: str = "auto") -> Engine:
+def load_engine(
+    generator: ShelvedGenerator, backend: str = "auto", gpu: GpuOptions | None = None
+) -> Engine:
     """Load a generator with the backend asked for.
 
     A named backend never falls back to another; `auto` logs what it took and why not the others.
+    Where TensorRT can run, `auto` starts on the CPU and goes over to it once it is compiled.
+    `gpu` defaults to what the environment says.
 
     Raises:
         UsageError: no such backend.
@@ -106,22 +143,39 @@ def load_engine(generator: ShelvedGenerator, backend: str = "auto") -> Engine:
         raise UsageError(
             f"unknown backend '{backend}'", fix=f"the backends are: {', '.join(BACKENDS)}"
         )
+    gpu = gpu or GpuOptions.from_environment()
     if backend != "auto":
-        return _load(generator, backend)
+        return _load(generator, backend, gpu)
     refused: list[str] = []
     for name in ("openvino", "onnxruntime"):
         try:
-            engine = _load(generator, name)
+            engine = _load(generator, name, gpu)
         except EngineError as error:
             refused.append(f"{name}: {error.what}")
             logger.info("backend %s not used: %s", name, error.what)
             continue
         logger.info("backend %s (%s, %s)", name, engine.info.device, engine.info.precision)
-        return engine
+        return _with_gpu(engine, generator, gpu)
     raise EngineError("no backend can run the generator", "; ".join(refused), "run: rtstyle doctor")
 
 
-def _load(generator: ShelvedGenerator, backend: str) -> Engine:
+def _with_gpu(engine: Engine, generator: ShelvedGenerator, gpu: GpuOptions) -> Engine:
+    """The engine, and TensorRT to follow where it may run."""
+    from .nvidia import may_use
+
+    for name in GPU_BACKENDS:
+        if reason := may_use(name):
+            logger.info("backend %s not used: %s", name, reason)
+            continue
+        from .hot_swap import HotSwapEngine
+        from .tensorrt import load_tensorrt
+
+        logger.info("backend %s follows when it is compiled", name)
+        return HotSwapEngine(engine, name, partial(load_tensorrt, generator, name, gpu))
+    return engine
+
+
+def _load(generator: ShelvedGenerator, backend: str, gpu: GpuOptions) -> Engine:
     if backend == "openvino":
         from .openvino import OpenVINOEngine
 
@@ -130,6 +184,10 @@ def _load(generator: ShelvedGenerator, backend: str) -> Engine:
         from .onnxruntime import ONNXRuntimeEngine
 
         return ONNXRuntimeEngine(generator.onnx)
+    if backend in GPU_BACKENDS:
+        from .tensorrt import load_tensorrt
+
+        return load_tensorrt(generator, backend, gpu)
     from .identity import IdentityEngine
 
     return IdentityEngine()

@@ -170,10 +170,9 @@ class PlanCache:
 
     def _make_folder(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if _is_foreign(self.folder.stat()):
-            raise PermissionError(f"{self.folder} belongs to another user")
-        if stat.S_IMODE(self.folder.stat().st_mode) != 0o700:
-            self.folder.chmod(0o700)
+        status = self.folder.stat()
+        if _is_foreign(status) or _others_write(status):
+            raise PermissionError(f"others can write to {self.folder}")
 
 
 def default_folder() -> Path:

@@ -109,6 +109,14 @@ class BuildWatch:
         elapsed = time.monotonic() - self._started_at_seconds
         return elapsed * (1 - self.fraction) / self.fraction
 
+    @property
+    def text(self) -> str:
+        """How far it is, for people."""
+        if not 0 < self.fraction < 1:
+            return "loading"
+        left = self.remaining_seconds
+        return f"compiling, {self.fraction:.0%}" + (f", {left:.0f} s left" if left else "")
+
     def start(self) -> None:
         """A new build begins."""
         self._phases.clear()
@@ -221,10 +229,16 @@ def _pin_size(trt: Any, network: Any, job: CompileJob) -> dict[str, tuple[tuple[
             tensor.shape = (1, job.height, job.width, 3)
     outputs = [network.get_output(index) for index in range(network.num_outputs)]
     names = {trt.uint8: "uint8", trt.float32: "float32", trt.float16: "float16"}
-    tensors = {
-        tensor.name: (tuple(tensor.shape), names.get(tensor.dtype, str(tensor.dtype)))
-        for tensor in [*inputs, *outputs]
-    }
+    try:
+        tensors = {
+            tensor.name: (tuple(tensor.shape), names.get(tensor.dtype, str(tensor.dtype)))
+            for tensor in [*inputs, *outputs]
+        }
+    except (RuntimeError, ValueError) as error:  # shapes that do not work out
+        raise EngineError(
+            f"the generator {job.name} cannot take pictures of {job.width}x{job.height}",
+            _line(error),
+        ) from error
     picture = (1, job.height, job.width, 3), "uint8"
     style_type = tensors.get("style", ((), "float32"))[1]
     if (tensors.get("frame"), tensors.get("stylized"), style_type) != (picture, picture, "float32"):

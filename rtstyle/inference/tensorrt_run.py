@@ -94,16 +94,22 @@ class TensorRTRunner:
     def stylize_all(self, frames: Iterable[tuple[Pixels, NDArray[np.float32]]]) -> Iterator[Pixels]:
         """Like `stylize` for many, in order; upload, painting and download of two overlap."""
         pending: deque[_Slot] = deque()
-        for pixels, style in frames:
-            if len(pending) == NUM_SLOTS:
+        try:
+            for pixels, style in frames:
+                if len(pending) == NUM_SLOTS:
+                    yield self.collect(pending.popleft())
+                pending.append(self.submit(pixels, style))
+            while pending:
                 yield self.collect(pending.popleft())
-            pending.append(self.submit(pixels, style))
-        while pending:
-            yield self.collect(pending.popleft())
+        finally:
+            for slot in pending:  # left early: the slots must be free for the next frame
+                self.collect(slot)
 
     def submit(self, pixels: Pixels, style: NDArray[np.float32]) -> _Slot:
         """Begin a frame and return at once; at most `NUM_SLOTS` may be begun and not collected."""
         slot = self._slots[self._next]
+        if slot.is_busy:
+            raise RuntimeError("collect the oldest frame before submitting another")
         self._next = (self._next + 1) % NUM_SLOTS
         slot.host["frame"].numpy()[0] = pixels
         if self.num_style_values:
@@ -114,11 +120,13 @@ class TensorRTRunner:
             self._launch(slot)
             slot.host["stylized"].copy_(slot.on_gpu["stylized"], non_blocking=True)
             slot.done.record(slot.stream)
+        slot.is_busy = True
         return slot
 
     def collect(self, slot: _Slot) -> Pixels:
         """Wait for a frame and copy it out of the slot's pinned buffer."""
         slot.done.synchronize()
+        slot.is_busy = False
         return slot.host["stylized"].numpy()[0].copy()
 
     def _launch(self, slot: _Slot) -> None:
@@ -165,7 +173,8 @@ class TensorRTRunner:
         """Capture the launches of `tensorrt`; TensorRT-RTX does this itself when asked to."""
         slot.stream.synchronize()
         graph = self._torch.cuda.CUDAGraph()
-        with self._torch.cuda.graph(graph, stream=slot.stream):
+        # "thread_local": other threads may go on using CUDA while this one records
+        with self._torch.cuda.graph(graph, stream=slot.stream, capture_error_mode="thread_local"):
             self._launch(slot)
         slot.graph = graph
 
@@ -203,6 +212,7 @@ class _Slot:
     host: dict[str, Any]
     inputs: list[str]
     graph: Any = None
+    is_busy: bool = False
 
 
 def _tensors(library: Library, torch: Any, engine: Any) -> dict[str, _Tensor]:

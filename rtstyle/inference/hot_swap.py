@@ -1,0 +1,148 @@
+"""Paints at once with one engine, and goes over to a faster one when that is ready."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from ..errors import RtstyleError
+from ..frame import Pixels
+from ..style import Style
+from . import Engine, EngineInfo
+from .tensorrt_compile import BuildWatch
+
+logger = logging.getLogger(__name__)
+
+
+class FastEngine(Engine, Protocol):
+    """An engine that says which sizes it paints without compiling first."""
+
+    def is_prepared(self, height: int, width: int) -> bool: ...
+
+
+class HotSwapEngine:
+    """Two engines as one: `current` paints until the one from `load_fast` has the frame's size.
+
+    A worker thread loads the fast engine and prepares it for the size of the frames that come, so
+    the change falls between two frames and costs none. When the fast engine fails, at whatever
+    point, the frame is painted by `current` and so are all after it; the user is told once.
+    `info.status` says how things stand, for a window to show.
+
+    `stylize` is called by one thread; `prepare`, `info` and `close` by any.
+    """
+
+    def __init__(
+        self, current: Engine, name: str, load_fast: Callable[[BuildWatch], FastEngine]
+    ) -> None:
+        self._current, self._name, self._load_fast = current, name, load_fast
+        self._fast: FastEngine | None = None
+        self._watch = BuildWatch()
+        self._worker: threading.Thread | None = None
+        self._asked: tuple[int, int] | None = None
+        self._refused: set[tuple[int, int]] = set()
+        self._failure = ""
+        self._is_fast = False
+        atexit.register(self.close)  # a build must not outlive the interpreter
+
+    @property
+    def info(self) -> EngineInfo:
+        """Of the engine that painted the last frame."""
+        fast = self._fast
+        base = fast.info if self._is_fast and fast is not None else self._current.info
+        return replace(base, status=self._status())
+
+    def stylize(self, pixels: Pixels, style: Style) -> Pixels:
+        """(H, W, 3) uint8 RGB -> the same, painted by the faster engine that is ready.
+
+        Raises:
+            EngineError: `current` failed too.
+        """
+        height, width = pixels.shape[:2]
+        fast = self._ready(height, width)
+        if fast is not None:
+            try:
+                painted = fast.stylize(pixels, style)
+            except Exception as error:  # whatever a driver raises, the stream goes on
+                self._give_up("failed while painting", error)
+                fast.close()
+            else:
+                self._is_fast = True
+                return painted
+        self._is_fast = False
+        return self._current.stylize(pixels, style)
+
+    def prepare(self, height: int, width: int) -> None:
+        """Make `current` ready for a size; the fast engine follows with the next frame."""
+        self._asked = (height, width)
+        self._current.prepare(height, width)
+
+    def close(self) -> None:
+        """Stop a build under way, and close both engines."""
+        atexit.unregister(self.close)
+        self._failure = self._failure or "closed"
+        self._watch.cancelled.set()
+        if self._worker is not None:
+            self._worker.join()
+        fast, self._fast = self._fast, None
+        if fast is not None:
+            fast.close()
+        self._current.close()
+
+    def _ready(self, height: int, width: int) -> FastEngine | None:
+        """The fast engine if it can paint this size at once; else have it made ready."""
+        if self._failure:
+            return None
+        is_idle = self._worker is None or not self._worker.is_alive()
+        fast = self._fast
+        if fast is not None and fast.is_prepared(height, width):
+            asked, self._asked = self._asked, None
+            if asked is not None and is_idle and not fast.is_prepared(*asked):
+                self._start_worker(asked)
+            return fast
+        if is_idle and (height, width) not in self._refused:
+            self._start_worker((height, width))
+        return None
+
+    def _start_worker(self, size: tuple[int, int]) -> None:
+        name = f"{self._name} {size[1]}x{size[0]}"
+        self._worker = threading.Thread(target=self._work, args=size, name=name, daemon=True)
+        self._worker.start()
+
+    def _work(self, height: int, width: int) -> None:
+        try:
+            if self._fast is None:
+                fast = self._load_fast(self._watch)
+                logger.info("%s is loaded (%s)", self._name, fast.info.device)
+                self._fast = fast
+            self._fast.prepare(height, width)
+            logger.info("%s is ready for %dx%d", self._name, width, height)
+        except Exception as error:
+            self._refused.add((height, width))
+            if self._fast is None:
+                self._give_up("is not used", error)
+            elif not self._failure:
+                logger.warning(
+                    "%s is not used for %dx%d: %s", self._name, width, height, _text(error)
+                )
+
+    def _give_up(self, what: str, error: Exception) -> None:
+        if not self._failure:
+            self._failure = f"{self._name} {what}: {_text(error)}"
+            logger.warning("%s; going on with %s", self._failure, self._current.info.backend)
+
+    def _status(self) -> str:
+        if self._failure:
+            return self._failure
+        if self._is_fast or self._worker is None:
+            return ""
+        if self._worker.is_alive():
+            return f"{self._name}: {self._watch.text}"
+        return f"{self._name} is not used for this size" if self._refused else ""
+
+
+def _text(error: Exception) -> str:
+    return error.what if isinstance(error, RtstyleError) else f"{type(error).__name__}: {error}"
