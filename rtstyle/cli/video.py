@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,8 +103,8 @@ def video(
         "strength": strength,
         "backend": engine.info.backend,
         "precision": engine.info.precision,
-        "streams": sink.report,
-        "notices": list(opened.notices),
+        "streams": [asdict(stream) for stream in sink.report],
+        "notices": [*opened.notices, *sink.notices],
     }
     finish(report, result, interruption, as_json=as_json, quiet=quiet)
 
@@ -163,7 +163,7 @@ def finish(
         }
         print(json.dumps(facts, indent=2))
     if not quiet:
-        for line in [*result["notices"], *dropped_streams(result["streams"])]:
+        for line in [*result["notices"], *stream_notes(result["streams"])]:
             print(f"note: {line}", file=sys.stderr)
         print(
             f"{result['output']}: {report.num_frames} frames in {report.elapsed_seconds:.1f} s, "
@@ -183,12 +183,13 @@ def finish(
         raise typer.Exit(DAMAGED_EXIT_CODE)
 
 
-def dropped_streams(streams: list[dict[str, Any]]) -> list[str]:
-    """A line for every stream that the output could not take."""
+def stream_notes(streams: list[dict[str, Any]]) -> list[str]:
+    """A line for every stream that the output could not take as it was."""
     return [
-        f"{stream['kind']} stream {stream['index']} was dropped: {stream['reason']}"
+        f"{stream['kind']} stream {stream['index']} ({stream['codec']}) "
+        f"{'kept' if stream['is_kept'] else 'dropped'}: {stream['reason']}"
         for stream in streams
-        if stream.get("reason")
+        if stream["reason"]
     ]
 
 
