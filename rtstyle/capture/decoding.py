@@ -36,7 +36,8 @@ def decode_frames(
 ) -> Iterator[VideoFrame]:
     """Decode `stream` to its end, past damaged packets, and note damage in `health`."""
     for packet in _packets(container, health):
-        if packet.stream_index != stream.index:
+        # Not packet.stream_index: the empty packets that end each stream have none.
+        if packet.stream.index != stream.index:
             continue
         if packet.size:
             health.num_packets += 1

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import av
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
-from av.stream import Disposition, Stream
+from av.stream import AttachmentStream, Disposition, Stream
 
 from ..container import TIME_BASE, main_video, open_media
-from ..errors import RtstyleError
+from .carriers import Carrier, choose_carrier
 
 OWN_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder"}
 """Tags that describe the old file, not the film."""
 
-ADDRESS_TAGS = {"DURATION", "ENCODER", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES", "BPS"}
+MEASURED_TAGS = {"DURATION", "ENCODER", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES", "BPS"}
 """Tags of a stream that its new container writes anew."""
+
+ITUNES_TAGS = {
+    *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre"),
+    *("copyright", "grouping", "lyrics", "description", "synopsis", "show", "episode_id"),
+    *("network", "keywords", "episode_sort", "season_number", "media_type", "hd_video"),
+    *("gapless_playback", "compilation", "creation_time", "timecode", "track", "disc", "tmpo"),
+    *("rating", "language", "encoded_by", "location", "sort_name", "sort_artist", "sort_show"),
+}
+"""Tags that mp4 and mov have a place for."""
 
 
 @dataclass(frozen=True)
 class StreamReport:
-    """What became of a stream of the input; `reason` is empty for plain copies."""
+    """What became of a stream of the input; `note` is empty where it was copied as it is."""
 
     index: int
     kind: str
     codec: str
     language: str
     is_kept: bool
-    reason: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,14 +62,20 @@ class CopiedStreams:
     """
 
     def __init__(self, path: Path, output: OutputContainer, span: Span) -> None:
-        self._output, self._span = output, span
+        self._path, self._output, self._span = path, output, span
         self._input = open_media(path)
-        self._streams: dict[int, Stream] = {}
+        self._carriers: dict[int, Carrier] = {}
         self._last_dts: dict[int, int] = {}
         self.report: list[StreamReport] = []
-        self.num_lost = 0
-        self._add_all(path)
-        self._copy_tags()
+        main = main_video(self._input, path.name)
+        _describe_as(output.streams.video[0], main)
+        for stream in self._input.streams:
+            if stream.index != main.index and not _is_chapter_list(stream):
+                self.report.append(self._add(stream))
+        copy_tags(self._input, output)
+        chapters = trimmed_chapters(self._input.chapters(), span)
+        if chapters:
+            output.set_chapters(chapters)
         self._packets = self._read()
         self._next: Packet | None = None
 
@@ -71,7 +84,7 @@ class CopiedStreams:
         while True:
             if self._next is None:
                 self._next = next(self._packets, None)
-            if self._next is None or self._begin_of(self._next) >= seconds:
+            if self._next is None or _begin_of(self._next) >= seconds:
                 return
             packet, self._next = self._next, None
             self._copy(packet)
@@ -83,54 +96,62 @@ class CopiedStreams:
             return
         if self._next is not None:
             self._copy(self._next)
+            self._next = None
         for packet in self._packets:
             self._copy(packet)
+
+    def finish(self) -> None:
+        """Write what conversions held back."""
+        for carrier in self._carriers.values():
+            for packet in carrier.finish():
+                self._output.mux(packet)
 
     def close(self) -> None:
         """Let go of the input."""
         self._input.close()
 
-    def _add_all(self, path: Path) -> None:
-        main = main_video(self._input, path.name)
-        _describe_as(self._output.streams.video[0], main)
-        for stream in self._input.streams:
-            if stream.index == main.index:
-                continue
-            reason = self._refusal(stream)
-            if not reason:
-                self._add(stream)
-            self.report.append(_report(stream, reason))
-
-    def _refusal(self, stream: Stream) -> str:
-        """Why a stream is left out; empty if it is taken."""
-        container = self._output.format.name
-        if stream.type == "video" and not stream.disposition & Disposition.attached_pic:
-            return "only one video stream is painted"
+    def _add(self, stream: Stream) -> StreamReport:
+        """Give a stream its place in the output, if it can have one."""
+        files = f"{self._output.format.name} files"
+        is_cover = bool(stream.disposition & Disposition.attached_pic)
+        if stream.type == "video" and not is_cover:
+            return _report(stream, False, "only one video stream is painted")
         if stream.type == "data":
-            return "data streams are not copied"
-        if not _can_hold(self._output, stream):
-            return f"a {container} file cannot hold it"
-        return ""
+            return _report(stream, False, "data streams are not copied")
+        if is_cover or isinstance(stream, AttachmentStream):
+            if self._output.format.name == "matroska":
+                self._attach(stream, is_cover=is_cover)
+                return _report(stream, True, "")
+            if not is_cover:
+                return _report(stream, False, f"{files} hold no attachments")
+        carrier = choose_carrier(self._output, stream)
+        if carrier is None:
+            return _report(stream, False, f"{files} cannot hold it")
+        _describe_as(carrier.added, stream)
+        self._carriers[stream.index] = carrier
+        return _report(stream, True, carrier.how)
 
-    def _add(self, stream: Stream) -> None:
-        if stream.type == "attachment":
-            _attach(self._output, stream)
-            return
-        added = self._output.add_stream_from_template(stream)
-        _describe_as(added, stream)
-        self._streams[stream.index] = added
-
-    def _copy_tags(self) -> None:
-        source, output = self._input, self._output
-        output.metadata.update(
-            {key: value for key, value in source.metadata.items() if key.lower() not in OWN_TAGS}
+    def _attach(self, stream: Stream, *, is_cover: bool) -> None:
+        """Matroska keeps pictures as attachments too."""
+        codec = stream.codec_context.name if stream.codec_context is not None else ""
+        kind = "png" if codec == "png" else "jpeg"
+        name = stream.metadata.get("filename", "")
+        mimetype = stream.metadata.get("mimetype", "")
+        if is_cover:
+            content = _first_packet(self._path, stream.index)
+            name, mimetype = (
+                name or f"cover.{kind.replace('jpeg', 'jpg')}",
+                mimetype or f"image/{kind}",
+            )
+        else:
+            assert isinstance(stream, AttachmentStream)
+            content = stream.data
+        self._output.add_attachment(
+            name or f"attachment-{stream.index}", mimetype or "application/octet-stream", content
         )
-        chapters = trimmed_chapters(source.chapters(), self._span)
-        if chapters:
-            output.set_chapters(chapters)
 
     def _read(self) -> Iterator[Packet]:
-        wanted = [self._input.streams[index] for index in self._streams]
+        wanted = [self._input.streams[index] for index in self._carriers]
         if not wanted:
             return
         if self._span.is_trimmed:
@@ -140,41 +161,52 @@ class CopiedStreams:
             try:
                 packet = next(packets, None)
             except (FFmpegError, OSError, ValueError):
-                self.num_lost += 1
                 return  # the source reads the same file and reports the damage
             if packet is None:
                 return
-            if packet.dts is not None or packet.pts is not None:
+            if packet.size:
                 yield packet
 
-    def _begin_of(self, packet: Packet) -> Fraction:
-        begin = packet.pts if packet.pts is not None else packet.dts
-        assert begin is not None
-        return begin * packet.time_base
-
     def _copy(self, packet: Packet) -> None:
-        index = packet.stream_index
-        is_picture = bool(packet.stream.disposition & Disposition.attached_pic)
-        if not is_picture:
-            if self._span.is_trimmed and self._begin_of(packet) < self._span.begin:
+        index = packet.stream.index
+        if not packet.stream.disposition & Disposition.attached_pic:
+            if self._span.is_trimmed and _begin_of(packet) < self._span.begin:
                 return
-            self._shift(packet)
-        packet.stream = self._streams[index]
-        self._output.mux(packet)
+            self._shift(packet, index)
+        for carried in self._carriers[index].carry(packet):
+            self._output.mux(carried)
 
-    def _shift(self, packet: Packet) -> None:
+    def _shift(self, packet: Packet, index: int) -> None:
         """Move a packet to the output's clock; decoding times must rise."""
         offset = round(self._span.begin / packet.time_base)
+        last = self._last_dts.get(index)
         dts = packet.dts if packet.dts is not None else packet.pts
-        assert dts is not None
-        last = self._last_dts.get(packet.stream_index)
-        dts -= offset
+        if dts is None:
+            dts = (last if last is not None else -1) + 1
+        else:
+            dts -= offset
         packet.pts = None if packet.pts is None else packet.pts - offset
         if last is not None and dts <= last:
             dts = last + 1
-            if packet.pts is not None:
-                packet.pts = max(packet.pts, dts)
-        packet.dts = self._last_dts[packet.stream_index] = dts
+            packet.pts = None if packet.pts is None else max(packet.pts, dts)
+        packet.dts = self._last_dts[index] = dts
+
+
+def copy_tags(source: InputContainer, output: OutputContainer) -> None:
+    """Take over title, date and such."""
+    kept = {key: value for key, value in source.metadata.items() if key.lower() not in OWN_TAGS}
+    output.metadata.update(kept)
+
+
+def needs_free_tags(path: Path) -> bool:
+    """Whether an mp4 file must store tags by any name to keep those of `path`.
+
+    That form is less widely read and leaves no room for a cover, so it is used only if needed.
+    """
+    with open_media(path) as container:
+        pictures = [stream.disposition & Disposition.attached_pic for stream in container.streams]
+        known = ITUNES_TAGS | OWN_TAGS
+        return not any(pictures) and any(tag.lower() not in known for tag in container.metadata)
 
 
 def trimmed_chapters(chapters: list, span: Span) -> list:
@@ -192,38 +224,36 @@ def trimmed_chapters(chapters: list, span: Span) -> list:
     return kept
 
 
-def _can_hold(output: OutputContainer, stream: Stream) -> bool:
-    """Try a file of that format with this one stream, in memory."""
-    if stream.type == "attachment":
-        return output.format.name == "matroska"
-    try:
-        with av.open(io.BytesIO(), "w", format=output.format.name) as trial:
-            added = trial.add_stream_from_template(stream)
-            added.disposition = stream.disposition
-            trial.start_encoding()
-    except (FFmpegError, ValueError, RtstyleError):
-        return False
-    return True
+def _begin_of(packet: Packet) -> Fraction:
+    """Seconds of the input's clock; packets without a time (covers) come before all others."""
+    begin = packet.pts if packet.pts is not None else packet.dts
+    return Fraction(-(2**40)) if begin is None else begin * packet.time_base
 
 
-def _attach(output: OutputContainer, stream: Stream) -> None:
-    name = stream.metadata.get("filename", f"attachment-{stream.index}")
-    mimetype = stream.metadata.get("mimetype", "application/octet-stream")
-    output.add_attachment(name, mimetype, stream.data)  # type: ignore[attr-defined]
+def _first_packet(path: Path, index: int) -> bytes:
+    with open_media(path) as container:
+        for packet in container.demux(container.streams[index]):
+            return bytes(packet)
+    return b""
+
+
+def _is_chapter_list(stream: Stream) -> bool:
+    """In mp4, chapters appear a second time as a stream of their titles."""
+    return stream.type == "data" and stream.name == "bin_data" and bool(stream.container.chapters())
 
 
 def _describe_as(added: Stream, stream: Stream) -> None:
     """Take over language, title and such, and for what a stream is meant."""
-    kept = {key: value for key, value in stream.metadata.items() if not _is_own(key)}
+    kept = {key: value for key, value in stream.metadata.items() if not _is_measured(key)}
     added.metadata.update(kept)
     added.disposition = stream.disposition
 
 
-def _report(stream: Stream, reason: str) -> StreamReport:
-    codec = stream.codec_context.name if stream.codec_context is not None else ""
+def _report(stream: Stream, is_kept: bool, note: str) -> StreamReport:
+    codec = stream.codec_context.name if stream.codec_context is not None else stream.name or ""
     language = stream.metadata.get("language", "")
-    return StreamReport(stream.index, stream.type, codec, language, not reason, reason)
+    return StreamReport(stream.index, stream.type, codec, language, is_kept, note)
 
 
-def _is_own(key: str) -> bool:
-    return key.upper().split("-")[0] in ADDRESS_TAGS
+def _is_measured(key: str) -> bool:
+    return key.upper().split("-")[0] in MEASURED_TAGS

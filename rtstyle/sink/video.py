@@ -25,7 +25,7 @@ from .output_file import (
     put_under_name,
     remove_stale_parts,
 )
-from .streams import CopiedStreams, Span, StreamReport, trimmed_chapters
+from .streams import CopiedStreams, Span, StreamReport, needs_free_tags, trimmed_chapters
 
 DEFAULT_RATE = Fraction(25)
 FAR_START_SECONDS = 10
@@ -98,7 +98,7 @@ class VideoSink:
             pts = round((now - self._span.begin) / self._time_base)
             pts = self._last_pts = max(pts, self._last_pts + 1)
             self._output.mux(self._encoder.encode(frame, pts))
-            self._end_seconds = now
+            self._end_seconds = now + 1 / (self.options.rate or DEFAULT_RATE)
             if self._copied is not None:
                 self._copied.copy_until(now)
 
@@ -158,21 +158,31 @@ class VideoSink:
         return Span(begin if is_arbitrary else Fraction(0), end)
 
     def _container_options(self) -> dict[str, str]:
+        if self._format == "avi":
+            # Else sound that begins before 0 (AAC does) moves all pictures by one frame.
+            return {"avoid_negative_ts": "disabled"}
         if self._format not in ("mp4", "mov"):
             return {}
         # Edit lists count in this unit; the usual 1/1000 s would move streams by up to half of it.
-        return {"movie_timescale": "90000"}
+        settings = {"movie_timescale": "90000"}
+        if self.options.source_path and needs_free_tags(self.options.source_path):
+            settings["movflags"] = "use_metadata_tags"
+        return settings
 
     def _finish(self, *, copy_rest: bool) -> None:
         assert self._encoder is not None and self._output is not None
         self._output.mux(self._encoder.flush())
-        if self._copied is not None and copy_rest:
-            self._copied.copy_rest()
+        if self._copied is not None:
+            if copy_rest:
+                self._copied.copy_rest()
+            self._copied.finish()
         self._output.close()
 
     def _keep_partial(self) -> None:
         target = partial_path(self.path)
         with self._explained():
+            if self._copied is not None:
+                self._copied.copy_until(self._end_seconds)
             self._finish(copy_rest=False)
             end = self._end_seconds - self._span.begin
             cut = self._part.with_suffix(".cut.part")

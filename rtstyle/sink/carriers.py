@@ -1,0 +1,146 @@
+"""How one stream of the input reaches the output: as it is, or turned into what fits there."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Protocol, cast
+
+import av
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Stream
+from av.subtitles.subtitle import AssSubtitle
+
+TEXT_CODECS = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
+"""What each container stores plain subtitles as."""
+
+SOUND_CODECS = {"webm": "libopus"}
+"""What sound becomes where it cannot stay as it is; AAC elsewhere."""
+
+MILLISECOND = Fraction(1, 1000)
+
+
+class Carrier(Protocol):
+    """Turns packets of an input stream into packets of `added`; `how` is empty for copies."""
+
+    @property
+    def added(self) -> Stream: ...
+
+    @property
+    def how(self) -> str: ...
+
+    def carry(self, packet: Packet) -> Iterable[Packet]: ...
+
+    def finish(self) -> Iterable[Packet]: ...
+
+
+def choose_carrier(output: OutputContainer, stream: Stream) -> Carrier | None:
+    """The way that changes least; None if the output cannot hold the stream at all."""
+    container = output.format.name
+    if _can_hold(container, stream):
+        return PlainCopy(output, stream)
+    if stream.type == "subtitle" and container in TEXT_CODECS and _is_text(stream):
+        return SubtitleText(output, TEXT_CODECS[container])
+    if stream.type == "audio" and stream.codec_context is not None:
+        return SoundEncoder(output, cast(AudioStream, stream), SOUND_CODECS.get(container, "aac"))
+    return None
+
+
+class PlainCopy:
+    """Every packet as it is."""
+
+    how = ""
+
+    def __init__(self, output: OutputContainer, stream: Stream) -> None:
+        self.added = output.add_stream_from_template(stream)
+        # In mp4 an empty text ends the one before; the muxer writes these by itself.
+        self._skips_empty = self.added.codec_context is not None and (
+            self.added.codec_context.name == "mov_text"
+        )
+
+    def carry(self, packet: Packet) -> list[Packet]:
+        if self._skips_empty and bytes(packet) == b"\0\0":
+            return []
+        packet.stream = self.added
+        return [packet]
+
+    def finish(self) -> list[Packet]:
+        return []
+
+
+class SubtitleText:
+    """Subtitles of any text format as plain text; fonts, colours and places are lost."""
+
+    def __init__(self, output: OutputContainer, codec: str) -> None:
+        self.added = output.add_mux_stream(codec)
+        self.added.time_base = MILLISECOND
+        self.how = f"converted to {codec}, plain text"
+        self._codec = codec
+
+    def carry(self, packet: Packet) -> list[Packet]:
+        pts, duration = packet.pts, packet.duration
+        lines = [part.dialogue for part in packet.decode() if isinstance(part, AssSubtitle)]
+        text = b"\n".join(lines).strip()
+        if pts is None or not text:
+            return []
+        written = Packet(struct.pack(">H", len(text)) + text if self._codec == "mov_text" else text)
+        written.stream, written.time_base = self.added, MILLISECOND
+        written.pts = written.dts = round(pts * packet.time_base / MILLISECOND)
+        written.duration = round((duration or 0) * packet.time_base / MILLISECOND)
+        return [written]
+
+    def finish(self) -> list[Packet]:
+        return []
+
+
+class SoundEncoder:
+    """Sound decoded and encoded anew."""
+
+    def __init__(self, output: OutputContainer, stream: AudioStream, codec: str) -> None:
+        rate = 48000 if codec == "libopus" else stream.codec_context.sample_rate
+        self.added = cast(AudioStream, output.add_stream(codec, rate=rate))
+        self.added.layout = stream.layout
+        self.added.bit_rate = 96_000 * max(1, stream.layout.nb_channels)
+        self.how = f"converted to {codec}"
+        self._resampler = av.AudioResampler(self.added.format, self.added.layout, rate)
+        self._source = stream
+
+    def carry(self, packet: Packet) -> list[Packet]:
+        try:
+            frames = packet.decode()
+        except FFmpegError:
+            return []
+        return self._encode(frames)
+
+    def finish(self) -> list[Packet]:
+        packets = self._encode([*self._source.decode(None), None])
+        return [*packets, *self.added.encode(None)]
+
+    def _encode(self, frames: Iterable) -> list[Packet]:
+        return [
+            packet
+            for frame in frames
+            for resampled in self._resampler.resample(frame)
+            for packet in self.added.encode(resampled)
+        ]
+
+
+def _can_hold(container: str, stream: Stream) -> bool:
+    """Try a file of that format with this one stream, in memory."""
+    try:
+        with av.open(io.BytesIO(), "w", format=container) as trial:
+            added = trial.add_stream_from_template(stream)
+            added.disposition = stream.disposition
+            trial.start_encoding()
+    except (FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _is_text(stream: Stream) -> bool:
+    return stream.codec_context is not None and bool(stream.codec_context.codec.text_sub)
