@@ -1,4 +1,4 @@
-"""Painted over real: strength, the source's colours, before and after."""
+"""Painted over real: strength, regions, the source's colours, before and after."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from .controls import Controls
-from .frame import Mask, Pixels
+from .frame import Frame, Mask, Pixels
 
 COLOR_FADE_START = 0.5
 """Below this strength pixels are blended too; above it style space alone carries the change."""
@@ -18,11 +18,11 @@ def pixel_share(strength: float) -> float:
 
 
 def blend(original: Pixels, painted: Pixels, share: float | Mask) -> Pixels:
-    """`share` of `painted` over `original`; share is one number or a mask (H, W)."""
+    """`share` of `painted` over `original`; share is one number or a mask of any size."""
     if isinstance(share, np.ndarray):
-        weight = cv2.merge([share] * 3)
-        mixed = original + (painted.astype(np.float32) - original) * weight
-        return np.rint(mixed).astype(np.uint8)
+        size = original.shape[1], original.shape[0]
+        weight = np.asarray(cv2.resize(share, size, interpolation=cv2.INTER_LINEAR), np.float32)
+        return cv2.blendLinear(painted, original, weight, 1 - weight)  # type: ignore[return-value]
     if share <= 0:
         return original
     if share >= 1:
@@ -53,9 +53,37 @@ def compare(original: Pixels, painted: Pixels, controls: Controls) -> Pixels:
     return painted
 
 
-def composite(original: Pixels, painted: Pixels, controls: Controls) -> Pixels:
-    """The picture to show: both inputs and the result are (H, W, 3) uint8 RGB."""
+def region_share(frame: Frame, controls: Controls) -> float | Mask:
+    """Where the painting shows, from 0 to 1: one number, or a mask that covers the frame.
+
+    While it is not known where people are, no region but the whole frame is painted.
+    """
+    if controls.region == "frame":
+        share = 1.0
+    elif controls.region == "face":
+        return 0.0 if frame.face_mask is None else frame.face_mask * controls.face_strength
+    elif frame.person is None:
+        return 0.0
+    elif controls.region == "background":
+        return 1 - frame.person
+    else:
+        share = frame.person
+    if controls.face_strength == 1 or frame.face_mask is None:
+        return share
+    faces = frame.face_mask
+    if isinstance(share, np.ndarray):
+        faces = cv2.resize(faces, share.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(share * (1 - (1 - controls.face_strength) * faces), np.float32)
+
+
+def composite(
+    original: Pixels, painted: Pixels, controls: Controls, share: float | Mask = 1.0
+) -> Pixels:
+    """The picture to show: both inputs and the result are (H, W, 3) uint8 RGB.
+
+    `share` is what `region_share` tells of the frame.
+    """
     if controls.keep_colors:
         painted = keep_colors(original, painted)
-    painted = blend(original, painted, pixel_share(controls.strength))
+    painted = blend(original, painted, pixel_share(controls.strength) * share)
     return compare(original, painted, controls)

@@ -11,13 +11,14 @@ from functools import lru_cache, partial
 
 import cv2
 
-from .composite import composite
+from .composite import composite, region_share
 from .controls import DEFAULT_SIZE_PX, Controls
+from .face import FaceOptions, People, needs_whole, paint_faces, paints_faces, wanted_by
 from .frame import Frame, Pixels
 from .inference import Engine
 from .motion import Seen, analyse
 from .style import ORIGINAL, Style, StyleBank
-from .temporal import Layer, smoothed, steady
+from .temporal import DISSOLVE_FRAMES, Layer, smoothed, steady
 
 
 class StageTimes:
@@ -52,59 +53,103 @@ class Pipeline:
     Frames must come in order. `reset` forgets everything that earlier frames left behind.
     """
 
-    def __init__(self, engine: Engine, bank: StyleBank) -> None:
+    def __init__(
+        self, engine: Engine, bank: StyleBank, face_options: FaceOptions | None = None
+    ) -> None:
         self.engine, self.bank = engine, bank
+        self.people = People(face_options or FaceOptions())
         self.times = StageTimes()
         self._style = lru_cache(maxsize=8)(partial(style_at_strength, bank))
         self.reset()
 
     def reset(self) -> None:
         """Start afresh: a new scene, source or size."""
+        self._stream: object = None
         self._look: object = None
+        self._alphas: tuple[float, ...] = ()
         self._seen: Seen | None = None
         self._layer: Layer | None = None
+        self.people.reset()
+
+    def close(self) -> None:
+        """End the threads of the pipeline; it may be used again."""
+        self.people.close()
 
     def process(self, frame: Frame, controls: Controls) -> Frame:
         """Paint one frame as `controls` say."""
-        look = (frame.pixels.shape, controls.mix, controls.strength, controls.smooth > 0)
-        if look != self._look:
-            self.reset()
-            self._look = look
-        if controls.smooth > 0:
+        self._check_look(frame, controls)
+        if controls.smooth > 0 or wanted_by(controls):
             with self.times.stage("motion"):
                 motion, self._seen = analyse(frame.pixels, self._seen)
             frame = replace(frame, motion=motion)
+        with self.times.stage("face"):
+            frame = self.people.find(frame, controls)
         painted = self._paint(frame, controls)
         with self.times.stage("composite"):
-            return frame.painted(composite(frame.pixels, painted, controls))
+            share = region_share(frame, controls)
+            return frame.painted(composite(frame.pixels, painted, controls, share))
+
+    def _check_look(self, frame: Frame, controls: Controls) -> None:
+        """Forget what would look otherwise now."""
+        stream = frame.pixels.shape, controls.smooth > 0 or bool(wanted_by(controls))
+        if stream != self._stream:
+            self.reset()
+            self._stream = stream
+        look = controls.mix, controls.strength, controls.region, paints_faces(controls)
+        if look != self._look:
+            self._layer = None
+            self._look = look
 
     def _paint(self, frame: Frame, controls: Controls) -> Pixels:
         """Paint at the processing size, bring the result back to size and smooth it over time."""
-        past, motion = self._layer, frame.motion
+        past, motion = self._past(frame, controls), frame.motion if controls.smooth > 0 else None
         if controls.strength == 0 or controls.compare == "before":
             self._layer = None
             return frame.pixels
-        if motion is not None and motion.is_cut:
-            past = None
         size_hw = processing_size(frame.height, frame.width, controls.size_px)
         if past is not None and past.stays(motion, size_hw):
             return past.painted
-        with self.times.stage("resize"):
-            fed = steady(frame.pixels, motion, past)
-            small = resize(fed, *size_hw)
-        with self.times.stage("inference"):
-            painted = self.engine.stylize(small, self._style(controls.mix, controls.strength))
-        with self.times.stage("resize"):
-            painted = resize(painted, frame.height, frame.width)
+        fed = steady(frame.pixels, motion, past)
+        style = self._style(controls.mix, controls.strength)
+        painted, scale = fed, size_hw[0] / frame.height
+        if controls.region != "face" or needs_whole(frame.faces, scale):
+            painted = self._paint_whole(fed, size_hw, style)
+        if paints_faces(controls) and frame.faces:
+            with self.times.stage("face patches"):
+                paint = partial(self.engine.stylize, style=style)
+                painted = paint_faces(fed, painted, frame.faces, scale, paint)
         with self.times.stage("temporal"):
             layer = smoothed(Layer(fed, painted, size_hw), motion, past, controls.smooth)
         self._layer = layer
         return layer.painted
 
+    def _past(self, frame: Frame, controls: Controls) -> Layer | None:
+        """What was painted last, as far as it says something about this frame."""
+        if frame.motion is not None and frame.motion.is_cut:
+            return None
+        alphas = tuple(face.alpha for face in frame.faces) if paints_faces(controls) else ()
+        fading, self._alphas = alphas != self._alphas, alphas
+        # A face that fades in or out changes the painting of what stands still.
+        if self._layer is not None and fading:
+            return replace(self._layer, dissolve=DISSOLVE_FRAMES)
+        return self._layer
+
+    def _paint_whole(self, pixels: Pixels, size_hw: tuple[int, int], style: Style) -> Pixels:
+        with self.times.stage("resize"):
+            small = resize(pixels, *size_hw)
+        with self.times.stage("inference"):
+            painted = self.engine.stylize(small, style)
+        with self.times.stage("resize"):
+            return resize(painted, *pixels.shape[:2])
+
 
 def paint_pixels(engine: Engine, bank: StyleBank, pixels: Pixels, controls: Controls) -> Pixels:
     """Paint one picture that belongs to no stream: (H, W, 3) uint8 RGB -> the same size."""
-    return Pipeline(engine, bank).process(Frame.still(pixels), controls).pixels
+    pipeline = Pipeline(engine, bank)
+    try:
+        return pipeline.process(Frame.still(pixels), controls).pixels
+    finally:
+        pipeline.close()
 
 
 def style_at_strength(

@@ -90,6 +90,7 @@ def run(
         for thread in threads:
             thread.join()
         source.close()
+        pipeline.close()
     interrupted = stop.is_set()
     _finish(sink, finished.error, keep_partial=interrupted or source.damage is not None)
     stage_ms = {**times.mean_ms(), **pipeline.times.mean_ms()}

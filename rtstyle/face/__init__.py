@@ -18,8 +18,8 @@ from ..frame import Frame, Mask
 from .drift import Drift
 from .finder import Finder, Sighting
 from .patch import face_mask as face_mask
+from .patch import needs_whole as needs_whole
 from .patch import paint_faces as paint_faces
-from .patch import patch_share as patch_share
 from .person import PersonMask
 from .steady import Steady
 from .vision import Detection, FaceRange, MediaPipeVision, Vision, Wanted

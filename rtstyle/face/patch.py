@@ -33,6 +33,11 @@ def patch_share(face: Face, scale: float) -> float:
     return float(np.interp(side, (*SMALL_PX, *LARGE_PX), (0.0, 1.0, 1.0, 0.0)))
 
 
+def needs_whole(faces: tuple[Face, ...], scale: float) -> bool:
+    """Whether some face is not painted by its own crop alone."""
+    return any(patch_share(face, scale) < 1 for face in faces)
+
+
 def paint_faces(
     pixels: Pixels,
     painted: Pixels,
