@@ -13,7 +13,7 @@ import typer
 from rtstyle import __version__
 from rtstyle.errors import RtstyleError
 
-from . import doctor, image, styles, video
+from . import demo, doctor, engines, image, styles, video
 
 app = typer.Typer(
     name="rtstyle",
@@ -44,7 +44,9 @@ def options(
 app.command()(video.video)
 app.command()(image.image)
 app.command()(styles.styles)
+app.command()(demo.demo)
 app.command()(doctor.doctor)
+app.add_typer(engines.app, name="engines")
 
 
 def main() -> None:
