@@ -12,7 +12,7 @@ from .frame import Pixels, check_pixels
 from .inference import Engine, load_engine
 from .pipeline import paint_pixels
 from .shelf import DEFAULT_GENERATOR, find_generator
-from .style import StyleBank, load_styles
+from .style import Style, StyleBank, load_styles
 
 
 def load(generator: str = DEFAULT_GENERATOR, backend: str = "auto") -> tuple[Engine, StyleBank]:
@@ -25,8 +25,11 @@ def load(generator: str = DEFAULT_GENERATOR, backend: str = "auto") -> tuple[Eng
     shelved = find_generator(generator)
     engine = load_engine(shelved, backend)
     info = engine.info.generator
+    if info.num_style_values == 0 and not shelved.styles.exists():
+        only = Style(info.name, np.zeros(0, np.float32), info.weights_sha256)
+        return engine, StyleBank(only.generator, {only.name: only})
     bank = load_styles(shelved.styles, info.num_style_values or None)
-    return engine, bank.checked_for(info.weights_sha256)
+    return engine, bank.checked_for(info.weights_sha256) if info.num_style_values else bank
 
 
 def stylize(

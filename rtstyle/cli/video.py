@@ -17,7 +17,7 @@ import typer
 from rtstyle.controls import Controls
 from rtstyle.errors import UsageError
 
-from . import styling
+from . import regions, styling
 from .progress import ProgressReport
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ def video(
         bool, typer.Option("--compare", help="Source and result side by side.")
     ] = False,
     keep_colors: styling.KeepColorsOption = False,
+    region: regions.RegionOption = "frame",
+    face_detail: regions.FaceDetailOption = False,
+    face_strength: regions.FaceStrengthOption = 1.0,
+    max_faces: regions.MaxFacesOption = 4,
+    face_range: regions.FaceRangeOption = "full",
     codec: Annotated[
         str, typer.Option(help="Video encoder, like libx264, libx265, libsvtav1, h264_nvenc.")
     ] = "auto",
@@ -61,6 +66,7 @@ def video(
 ) -> None:
     """Paint a video; sound, timestamps and everything else stay as they are."""
     from rtstyle.capture import open_source
+    from rtstyle.face import FaceOptions
     from rtstyle.pipeline import Pipeline
     from rtstyle.runner import run
     from rtstyle.sink.video import VideoSink, VideoSinkOptions, check_output
@@ -72,12 +78,17 @@ def video(
         size_px=size,
         keep_colors=keep_colors,
         compare="side-by-side" if compare else "off",
+        region=region,  # type: ignore[arg-type]
+        face_detail=face_detail,
+        face_strength=face_strength,
+        max_faces=max_faces,
     )
-    trim = {"start_seconds": parse_time(start, "--start"), "end_seconds": parse_time(end, "--end")}
+    face_options = FaceOptions(face_range)  # type: ignore[arg-type]
+    start_seconds, end_seconds = parse_time(start, "--start"), parse_time(end, "--end")
     check_output(output, Path(source), overwrite)
     engine, bank, chosen = styling.load_painter(generator, backend, asked)
     controls = replace(controls, mix=chosen)
-    opened = open_source(source, **trim)
+    opened = open_source(source, start_seconds=start_seconds, end_seconds=end_seconds)
     sink = VideoSink(
         output,
         VideoSinkOptions(
@@ -87,14 +98,16 @@ def video(
             preset=preset,
             overwrite=overwrite,
             rate=opened.info.rate,
-            **trim,
+            start_seconds=start_seconds,
+            end_seconds=end_seconds,
         ),
     )
     progress = ProgressReport(
-        output.name, opened.info.duration_seconds, trim["start_seconds"] or 0.0, quiet=quiet
+        output.name, opened.info.duration_seconds, start_seconds or 0.0, quiet=quiet
     )
     with interruptible() as interruption, progress:
-        report = run(opened, Pipeline(engine, bank), sink, controls, progress, interruption.stop)
+        pipeline = Pipeline(engine, bank, face_options)
+        report = run(opened, pipeline, sink, controls, progress, interruption.stop)
     interruption.discard_if_asked(sink.written_path)
     result = {
         "input": source,
@@ -104,7 +117,7 @@ def video(
         "backend": engine.info.backend,
         "precision": engine.info.precision,
         "streams": [asdict(stream) for stream in sink.report],
-        "notices": [*opened.notices, *sink.notices],
+        "notices": [*opened.notices, *sink.notices, *pipeline.people.remarks],
     }
     finish(report, result, interruption, as_json=as_json, quiet=quiet)
 
@@ -186,10 +199,9 @@ def finish(
 def stream_notes(streams: list[dict[str, Any]]) -> list[str]:
     """A line for every stream that the output could not take as it was."""
     return [
-        f"{stream['kind']} stream {stream['index']} ({stream['codec']}) "
-        f"{'kept' if stream['is_kept'] else 'dropped'}: {stream['reason']}"
+        f"{stream['kind']} stream {stream['index']} ({stream['codec']}): {stream['note']}"
         for stream in streams
-        if stream["reason"]
+        if stream["note"]
     ]
 
 
@@ -202,11 +214,10 @@ def parse_time(text: str | None, option: str) -> float | None:
     if text is None:
         return None
     try:
-        seconds = 0.0
-        for part in text.split(":"):
-            seconds = seconds * 60 + float(part)
+        parts = [float(part) for part in text.split(":")]
     except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
+        parts = [-1.0]
+    seconds = sum(part * 60**power for power, part in enumerate(reversed(parts)))
+    if min(parts) < 0 or not seconds < float("inf"):
         raise UsageError(f"{option} is no time: '{text}'", fix="for example: 83.5, or 1:23.5")
     return seconds

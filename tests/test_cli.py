@@ -1,0 +1,271 @@
+"""The commands as a user types them: results, messages, exit codes, nothing written in error."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from rtstyle.cli import main
+from rtstyle.cli.styling import parse_mix
+from rtstyle.cli.video import parse_time
+from rtstyle.errors import UsageError
+from tests.media import Clip, make_clip
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def rtstyle(monkeypatch: pytest.MonkeyPatch) -> Run:
+    def run(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["rtstyle", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    return run
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    pts = (0, 30, 90, 105, 180, 260)
+    return make_clip(
+        tmp_path / "in.mp4",
+        Clip(num_frames=6, pts=pts, time_base=Fraction(1, 600), audio=("eng",)),
+    )
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
+    Image.fromarray(pixels).resize((160, 120)).save(path)
+    return path
+
+
+def decoded(path: Path) -> list[av.VideoFrame]:
+    with av.open(str(path)) as container:
+        return list(container.decode(video=0))
+
+
+def mean_difference(one: av.VideoFrame, other: av.VideoFrame) -> float:
+    pixels = one.to_ndarray(format="rgb24").astype(int), other.to_ndarray(format="rgb24")
+    return float(np.abs(pixels[0] - pixels[1]).mean())
+
+
+def test_video_paints_every_frame_and_keeps_times_and_sound(
+    rtstyle: Run, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.mp4"
+    assert rtstyle("video", clip, out, "--style", "scream", "--json") == 0
+    before, after = decoded(clip), decoded(out)
+    assert [frame.time for frame in after] == pytest.approx([frame.time for frame in before])
+    assert (after[0].width, after[0].height) == (before[0].width, before[0].height)
+    change = np.abs(
+        after[2].to_ndarray(format="rgb24") - before[2].to_ndarray(format="rgb24").astype(int)
+    )
+    assert change.mean() > 10
+    with av.open(str(out)) as container:
+        assert len(container.streams.audio) == 1
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["schema"] == 1
+    assert facts["frames"] == 6
+    assert facts["style"] == {"scream": 1.0}
+    assert facts["streams"][0]["is_kept"]
+
+
+def test_video_compare_puts_the_source_on_the_left(
+    rtstyle: Run, clip: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.mkv"
+    assert rtstyle("video", clip, out, "--compare", "--style", "pencil", "--crf", 10) == 0
+    before, after = decoded(clip)[0], decoded(out)[0]
+    assert after.width == 2 * before.width
+    left = after.to_ndarray(format="rgb24")[:, : before.width].astype(int)
+    assert np.abs(left - before.to_ndarray(format="rgb24")).mean() < 6
+
+
+def test_strength_0_leaves_the_pictures_alone(rtstyle: Run, clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    assert rtstyle("video", clip, out, "--strength", 0, "--crf", 5) == 0
+    for before, after in zip(decoded(clip), decoded(out), strict=True):
+        difference = before.to_ndarray(format="rgb24").astype(int) - after.to_ndarray(
+            format="rgb24"
+        )
+        assert np.abs(difference).mean() < 4
+
+
+def test_start_and_end_cut(rtstyle: Run, clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    assert (
+        rtstyle("video", clip, out, "--start", "0.1", "--end", "0.35", "--backend", "identity") == 0
+    )
+    assert len(decoded(out)) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("none.mp4", "out.mp4"), 3, "no such file"),
+        (("text.mp4", "out.mp4"), 3, "cannot be read as a video"),
+        (("in.mp4", "in.mp4"), 2, "is the input itself"),
+        (("in.mp4", "there.mp4"), 4, "--overwrite"),
+        (("in.mp4", "none/out.mp4"), 4, "does not exist"),
+        (("in.mp4", "out.xyz"), 4, "unknown extension"),
+        (("in.mp4", "out.mp4", "--style", "stary-nigt"), 6, "did you mean: starry-night"),
+        (("in.mp4", "out.mp4", "--style", "none.style"), 6, "no such style file"),
+        (("in.mp4", "out.mp4", "--start", "9"), 2, "past the end"),
+        (("in.mp4", "out.mp4", "--start", "soon"), 2, "no time"),
+        (("in.mp4", "out.mp4", "--mix", "scream"), 2, "NAME:SHARE"),
+        (("in.mp4", "out.mp4", "--mix", "scream:0"), 2, "share above 0"),
+        (("in.mp4", "out.mp4", "--mix", "a:1", "--style", "b"), 2, "exclude"),
+        (("in.mp4", "out.mp4", "--strength", "1.5"), 2, "between 0 and 1"),
+        (("in.mp4", "out.mp4", "--size", "3"), 2, "between 64 and"),
+        (("in.mp4", "out.mp4", "--backend", "magic"), 2, "unknown backend"),
+        (("in.mp4", "out.mp4", "--generator", "none"), 6, "no generator called"),
+        (("in.mp4", "out.mp4", "--generator", "text.onnx"), 6, "damaged"),
+        (("in.mp4", "out.mp4", "--codec", "magic"), 4, "unknown encoder"),
+    ],
+)
+def test_bad_input_is_three_lines_and_writes_nothing(
+    rtstyle: Run,
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text.mp4").write_text("no film\n" * 100)
+    Path("text.onnx").write_text("no graph\n" * 100)
+    Path("there.mp4").write_text("mine")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert rtstyle("video", *arguments) == code
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("error: ")
+    assert "Traceback" not in error
+    assert len(error.strip().splitlines()) <= 3
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_damaged_input_ends_with_7_and_a_partial_file(
+    rtstyle: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = make_clip(tmp_path / "whole.mkv", Clip(num_frames=50))
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    out = tmp_path / "out.mp4"
+    assert rtstyle("video", cut, out, "--backend", "identity") == 7
+    assert not out.exists()
+    assert 0 < len(decoded(tmp_path / "out.partial.mp4")) < 50
+    assert "damaged or incomplete" in capsys.readouterr().err
+
+
+def test_image_paints_a_picture_and_a_folder(rtstyle: Run, photo: Path, tmp_path: Path) -> None:
+    assert rtstyle("image", photo, tmp_path / "a.jpg", "--style", "udnie") == 0
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert image.size == (160, 120)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("one.png", "two.png"):
+        (folder / name).write_bytes(photo.read_bytes())
+    assert rtstyle("image", folder, tmp_path / "painted") == 0
+    assert sorted(p.name for p in (tmp_path / "painted").iterdir()) == ["one.png", "two.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("none.png", "out.png"), 3),
+        (("photo.png", "photo.png"), 2),
+        (("photo.png", "out.gif"), 2),
+        (("photo.png", "none/out.png"), 4),
+        (("zbroken.png", "out.png"), 3),
+        ((".", "out.png"), 2),
+    ],
+)
+def test_image_refuses(
+    rtstyle: Run,
+    photo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, str],
+    code: int,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("zbroken.png").write_bytes(photo.read_bytes()[:200])
+    assert rtstyle("image", *arguments) == code
+    assert len(capsys.readouterr().err.strip().splitlines()) <= 3
+    assert not Path("out.png").exists()
+
+
+def test_styles_lists_and_renders_a_sheet(
+    rtstyle: Run, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rtstyle("styles", "--json") == 0
+    entries = json.loads(capsys.readouterr().out)["styles"]
+    assert entries[0]["name"] == "original"
+    assert len(entries) >= 9
+    assert all(entry["licence"] for entry in entries[1:])
+    assert rtstyle("styles") == 0
+    assert "starry-night" in capsys.readouterr().out
+    assert rtstyle("styles", "--sheet", photo, "-o", tmp_path / "sheet.png") == 0
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 3 * 160
+
+
+def test_an_internal_fault_is_told_without_a_traceback(
+    rtstyle: Run,
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("rtstyle.inference.identity.IdentityEngine.stylize", fail)
+    assert rtstyle("video", clip, tmp_path / "out.mp4", "--backend", "identity") == 1
+    assert "fault of rtstyle" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_version_and_help_run_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "rtstyle", "--version"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("rtstyle ")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("83.5", 83.5), ("1:23.5", 83.5), ("01:00:02", 3602), (None, None)]
+)
+def test_parse_time(text: str | None, seconds: float | None) -> None:
+    assert parse_time(text, "--start") == seconds
+
+
+@pytest.mark.parametrize("text", ["", "-3", "a", "1:-1:0", "nan", "inf"])
+def test_parse_time_refuses(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_time(text, "--end")
+
+
+def test_parse_mix() -> None:
+    assert parse_mix(None, "a:0.6, b:.4") == (("a", 0.6), ("b", 0.4))
+    assert parse_mix("a", None) == (("a", 1.0),)
+    assert parse_mix(None, None) is None
