@@ -59,8 +59,8 @@ def run(
 ) -> Report:
     """Process every frame of `source`; on return the sink holds all of them and is closed.
 
-    Setting `stop` ends the run early. Then, and when the source turns out to be damaged, the sink
-    keeps what it has as a partial output. When a stage raises, the others are stopped and joined,
+    Setting `stop` ends the run early. Then, and when the source broke off, the sink keeps what
+    it has as a partial output. When a stage raises, the others are stopped and joined,
     the sink is aborted, and the error reaches the caller.
     """
     stop = stop or threading.Event()
@@ -92,7 +92,9 @@ def run(
         source.close()
         pipeline.close()
     interrupted = stop.is_set()
-    _finish(sink, finished.error, keep_partial=interrupted or source.damage is not None)
+    # Damage inside a file leaves a whole result; only one that broke off early makes it partial.
+    broke_off = getattr(source, "is_incomplete", source.damage is not None)
+    _finish(sink, finished.error, keep_partial=interrupted or broke_off)
     stage_ms = {**times.mean_ms(), **pipeline.times.mean_ms()}
     elapsed_seconds = time.monotonic() - started
     return Report(num_frames, elapsed_seconds, stage_ms, interrupted, source.damage)
