@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from .errors import UsageError
 
@@ -20,6 +20,8 @@ class Controls:
     `mix` are pairs of style name and share (any positive scale). `strength` 0 gives the source
     exactly, 1 the whole style. `size_px` is the height at which frames are painted (None: the
     source's, at most `DEFAULT_SIZE_PX`; the brush is in pixels, so it is part of the look).
+    `region` is what is painted; `face_strength` 0 leaves faces real, `face_detail` paints them once
+    more by themselves, at most `max_faces`, the largest.
     `smooth` 0 to 1 is the smoothing over time. `split` 0 to 1 places the line of `compare="split"`.
     """
 
@@ -46,6 +48,12 @@ class Controls:
             if not 0 <= value <= 1:
                 option = name.replace("_", "-")
                 raise UsageError(f"--{option} must lie between 0 and 1, got {value:g}")
+        if self.region not in get_args(Region):
+            raise UsageError(
+                f"unknown region '{self.region}'", fix=f"one of: {', '.join(get_args(Region))}"
+            )
+        if self.max_faces < 1:
+            raise UsageError(f"--max-faces must be at least 1, got {self.max_faces}")
         if self.size_px is not None and not 64 <= self.size_px <= 4320:
             raise UsageError(f"--size must lie between 64 and 4320 pixels, got {self.size_px}")
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import get_args
 
 import cv2
 import numpy as np
 
 from ..controls import Controls
+from ..errors import UsageError
 from ..frame import Frame, Mask
 from .drift import Drift
 from .finder import Finder, Sighting
@@ -35,6 +37,10 @@ class FaceOptions:
 
     face_range: FaceRange = "full"
     live: bool = False
+
+    def __post_init__(self) -> None:
+        if self.face_range not in get_args(FaceRange):
+            raise UsageError(f"--face-range must be short or full, got '{self.face_range}'")
 
 
 def wanted_by(controls: Controls) -> Wanted:
