@@ -21,7 +21,9 @@ SCHEMA = 1
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("rtstyle-demo"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path(
+        "rtstyle-demo"
+    ),
     style: styling.StyleOption = None,
     overwrite: styling.OverwriteOption = False,
     quiet: styling.QuietOption = False,
