@@ -41,11 +41,10 @@ def decode_frames(
             continue
         if packet.size:
             health.num_packets += 1
-            health.num_bad += packet.is_corrupt
         try:
             frames = packet.decode()
         except READ_ERRORS:
-            health.num_bad += not packet.is_corrupt
+            health.num_bad += 1
             continue
         for frame in frames:
             health.num_concealed += frame.is_corrupt

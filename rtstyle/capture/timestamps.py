@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-JUMP_SECONDS = 1
-"""A clock that falls back by more than this was set anew: two recordings were joined."""
+JUMP_SECONDS = Fraction(1, 2)
+"""A clock that falls back by more than this was set anew: two recordings were joined. The file sink
+has the same rule for sound, so that both stay together."""
 
 
 class FrameClock:

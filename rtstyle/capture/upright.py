@@ -105,7 +105,9 @@ class Deinterlacer:
             time_base=self._time_base,
         )
         bwdif = graph.add("bwdif", "mode=send_frame:deint=interlaced")
-        graph.link_nodes(source, bwdif, graph.add("buffersink")).configure()
+        # bwdif counts in half units; the timestamps are to stay those of the file.
+        unit = graph.add("settb", f"{self._time_base.numerator}/{self._time_base.denominator}")
+        graph.link_nodes(source, bwdif, unit, graph.add("buffersink")).configure()
         return graph
 
     def _pull(self) -> Iterator[VideoFrame]:

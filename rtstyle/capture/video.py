@@ -26,6 +26,7 @@ from ..errors import SourceError, UsageError
 from ..frame import Frame
 from . import SourceInfo
 from .decoding import Health, decode_frames, missing_seconds
+from .framing import missing_bytes
 from .timestamps import FrameClock
 from .upright import Deinterlacer, UprightConverter
 
@@ -116,7 +117,7 @@ class VideoSource:
         if picture.orientation.is_transposed:
             height, width = width, height
         self._convert = UprightConverter(picture, (height, width))
-        self.notices += _picture_notices(picture)
+        self.notices += _picture_notices(picture, self._stream.codec_context.name)
         duration = _duration_seconds(self._container, self._stream)
         if duration is not None:
             end = min(self.options.end_seconds or duration, duration)
@@ -168,16 +169,19 @@ class VideoSource:
         health, found = self._health, []
         if self._end_seconds is None:
             missing = missing_seconds(self._container, self._stream, health)
-            self.is_incomplete = missing > 0 or bool(health.read_error)
+            num_bytes = missing_bytes(self.path) if self.path is not None else 0
+            self.is_incomplete = missing > 0 or num_bytes > 0
             if missing:
                 found.append(f"it ends {missing:.1f} seconds earlier than it says")
+            elif num_bytes:
+                found.append(f"its last {num_bytes} bytes are missing")
         if health.read_error:
             self.is_incomplete = True
             found.append(f"it breaks off: {health.read_error}")
         if health.num_bad:
-            found.append(f"{health.num_bad} of {health.num_packets} packets are damaged")
+            found.append(f"{health.num_bad} of its {health.num_packets} packets are damaged")
         elif health.num_concealed:
-            found.append(f"{health.num_concealed} frames were repaired by the decoder")
+            found.append(f"{count(health.num_concealed, 'frame')} repaired by the decoder")
         if found:
             self.damage = "; ".join(found)
         self.notices += self._late_notices()
@@ -192,7 +196,7 @@ class VideoSource:
                 f"{self.info.width}x{self.info.height}"
             )
         if self._clock.num_repaired:
-            notices.append(f"{self._clock.num_repaired} frames had no usable timestamp")
+            notices.append(f"{count(self._clock.num_repaired, 'frame')} without a usable timestamp")
         return notices
 
     def _refuse_start_past_end(self) -> None:
@@ -218,6 +222,11 @@ class VideoSource:
         raise SourceError(f"{self.name} holds no picture that can be decoded", why)
 
 
+def count(number: int, thing: str) -> str:
+    """ "1 frame", "2 frames"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def _seek(container: InputContainer, seconds: Fraction) -> None:
     if container.format.name in ("mpegts", "mpeg"):
         seconds -= SEEK_MARGIN_SECONDS
@@ -230,12 +239,12 @@ def _duration_seconds(container: InputContainer, stream: VideoStream) -> float |
     return float(container.duration * TIME_BASE) if container.duration else None
 
 
-def _picture_notices(picture: PictureFormat) -> list[str]:
+def _picture_notices(picture: PictureFormat, codec: str) -> list[str]:
     notices = []
     if picture.is_hdr:
         notices.append("HDR: painted and written as SDR (BT.709)")
     elif picture.num_bits > 8:
         notices.append(f"{picture.num_bits} bits: kept in the file, but painted with 8")
-    if picture.has_alpha:
+    if picture.has_alpha and codec != "gif":  # whose decoder always gives alpha
         notices.append("transparency is not kept")
     return notices

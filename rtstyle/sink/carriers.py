@@ -57,7 +57,7 @@ class PlainCopy:
     how = ""
 
     def __init__(self, output: OutputContainer, stream: Stream) -> None:
-        self.added = output.add_stream_from_template(stream)
+        self.added = output.add_stream_from_template(stream, opaque=True)
         # In mp4 an empty text ends the one before; the muxer writes these by itself.
         self._skips_empty = self.added.codec_context is not None and (
             self.added.codec_context.name == "mov_text"
@@ -134,7 +134,7 @@ def _can_hold(container: str, stream: Stream) -> bool:
     """Try a file of that format with this one stream, in memory."""
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:
-            added = trial.add_stream_from_template(stream)
+            added = trial.add_stream_from_template(stream, opaque=True)
             added.disposition = stream.disposition
             trial.start_encoding()
     except (FFmpegError, ValueError):

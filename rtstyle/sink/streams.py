@@ -14,6 +14,7 @@ from av.stream import AttachmentStream, Disposition, Stream
 
 from ..container import TIME_BASE, main_video, open_media
 from .carriers import Carrier, choose_carrier
+from .packet_clock import PacketClock
 
 OWN_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder"}
 """Tags that describe the old file, not the film."""
@@ -65,7 +66,7 @@ class CopiedStreams:
         self._path, self._output, self._span = path, output, span
         self._input = open_media(path)
         self._carriers: dict[int, Carrier] = {}
-        self._last_dts: dict[int, int] = {}
+        self._clocks: dict[int, PacketClock] = {}
         self.report: list[StreamReport] = []
         main = main_video(self._input, path.name)
         _describe_as(output.streams.video[0], main)
@@ -80,7 +81,7 @@ class CopiedStreams:
         self._next: Packet | None = None
 
     def copy_until(self, seconds: Fraction) -> None:
-        """Copy what begins before `seconds` of the input's clock."""
+        """Copy what begins before `seconds` of the output's clock."""
         while True:
             if self._next is None:
                 self._next = next(self._packets, None)
@@ -92,7 +93,7 @@ class CopiedStreams:
     def copy_rest(self) -> None:
         """Copy to the end of the span."""
         if self._span.end is not None:
-            self.copy_until(self._span.end)
+            self.copy_until(self._span.end - self._span.begin)
             return
         if self._next is not None:
             self._copy(self._next)
@@ -164,32 +165,22 @@ class CopiedStreams:
                 return  # the source reads the same file and reports the damage
             if packet is None:
                 return
-            if packet.size:
+            if packet.size and self._is_wanted(packet):
                 yield packet
 
-    def _copy(self, packet: Packet) -> None:
+    def _is_wanted(self, packet: Packet) -> bool:
+        """Move a packet to the output's clock; whether it belongs to the span."""
+        if packet.stream.disposition & Disposition.attached_pic:
+            return True
         index = packet.stream.index
-        if not packet.stream.disposition & Disposition.attached_pic:
-            if self._span.is_trimmed and _begin_of(packet) < self._span.begin:
-                return
-            self._shift(packet, index)
-        for carried in self._carriers[index].carry(packet):
-            self._output.mux(carried)
+        if index not in self._clocks:
+            self._clocks[index] = PacketClock(self._span.begin)
+        self._clocks[index].move(packet)
+        return not self._span.is_trimmed or _begin_of(packet) >= 0
 
-    def _shift(self, packet: Packet, index: int) -> None:
-        """Move a packet to the output's clock; decoding times must rise."""
-        offset = round(self._span.begin / packet.time_base)
-        last = self._last_dts.get(index)
-        dts = packet.dts if packet.dts is not None else packet.pts
-        if dts is None:
-            dts = (last if last is not None else -1) + 1
-        else:
-            dts -= offset
-        packet.pts = None if packet.pts is None else packet.pts - offset
-        if last is not None and dts <= last:
-            dts = last + 1
-            packet.pts = None if packet.pts is None else max(packet.pts, dts)
-        packet.dts = self._last_dts[index] = dts
+    def _copy(self, packet: Packet) -> None:
+        for carried in self._carriers[packet.stream.index].carry(packet):
+            self._output.mux(carried)
 
 
 def copy_tags(source: InputContainer, output: OutputContainer) -> None:
@@ -225,7 +216,7 @@ def trimmed_chapters(chapters: list, span: Span) -> list:
 
 
 def _begin_of(packet: Packet) -> Fraction:
-    """Seconds of the input's clock; packets without a time (covers) come before all others."""
+    """Seconds of the packet's clock; packets without a time (covers) come before all others."""
     begin = packet.pts if packet.pts is not None else packet.dts
     return Fraction(-(2**40)) if begin is None else begin * packet.time_base
 

@@ -98,6 +98,7 @@ class VideoSink:
             pts = round((now - self._span.begin) / self._time_base)
             pts = self._last_pts = max(pts, self._last_pts + 1)
             self._output.mux(self._encoder.encode(frame, pts))
+            now -= self._span.begin
             self._end_seconds = now + 1 / (self.options.rate or DEFAULT_RATE)
             if self._copied is not None:
                 self._copied.copy_until(now)
@@ -184,9 +185,8 @@ class VideoSink:
             if self._copied is not None:
                 self._copied.copy_until(self._end_seconds)
             self._finish(copy_rest=False)
-            end = self._end_seconds - self._span.begin
             cut = self._part.with_suffix(".cut.part")
-            _rewrite_with_chapters_until(self._part, cut, self._format, end)
+            _rewrite_with_chapters_until(self._part, cut, self._format, self._end_seconds)
             put_under_name(cut, target)
         self.written_path = target
 
@@ -213,7 +213,10 @@ class VideoSink:
 def _rewrite_with_chapters_until(part: Path, cut: Path, container: str, end: Fraction) -> None:
     """Copy a finished file; its chapters, written first, promised more than there is."""
     with open_media(part) as source, av.open(f"file:{cut}", "w", format=container) as output:
-        streams = {each.index: output.add_stream_from_template(each) for each in source.streams}
+        streams = {
+            each.index: output.add_stream_from_template(each, opaque=True)
+            for each in source.streams
+        }
         output.set_chapters(trimmed_chapters(source.chapters(), Span(end=end)))
         for packet in source.demux():
             if packet.dts is not None:
