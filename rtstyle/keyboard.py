@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from .controls import Controls
+from .frame import Frame, Pixels
 from .live import Session
+from .sink.window import Overlay
 from .takes import Takes
 
 DIGITS = tuple("123456789")
@@ -23,20 +27,70 @@ class Key:
 
 
 class Keyboard:
-    """Turns keys into changes of the desk, and holds what only a window needs to know."""
+    """A session as a window sees it (`WindowHost`): keys become changes of the desk."""
 
     def __init__(self, session: Session, takes: Takes, *, shows_figures: bool = False) -> None:
         self.session, self.desk, self.takes = session, session.desk, takes
         self.shows_figures = shows_figures
         self.shows_help = False
 
-    def press(self, name: str) -> bool:
+    @property
+    def controls(self) -> Controls:
+        return self.desk.controls
+
+    @property
+    def style(self) -> str:
+        return self.desk.style
+
+    @property
+    def style_names(self) -> tuple[str, ...]:
+        return self.desk.style_names
+
+    @property
+    def thumbnails(self) -> Mapping[str, Pixels]:
+        return self.session.thumbnails.made
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        info = self.session.source.info
+        return info.height, info.width
+
+    @property
+    def has_ended(self) -> bool:
+        return self.session.ended.is_set() or self.session.stop_requested
+
+    def press(self, key: str) -> bool:
         """Do what the key promises; False for a key that has no meaning."""
-        for key in KEYS:
-            if name in key.names:
-                key.action(self, name)
+        for entry in KEYS:
+            if key in entry.names:
+                entry.action(self, key)
                 return True
         return False
+
+    def set(self, **changes: Any) -> None:
+        """Replace fields of the controls."""
+        self.desk.set(**changes)
+
+    def choose_style(self, name: str) -> None:
+        """That style and no other."""
+        self.desk.choose_style(name)
+
+    def overlay(self) -> Overlay:
+        """What to write over the picture now."""
+        return Overlay(
+            figures=tuple(figure_lines(self.session)) if self.shows_figures else (),
+            help=help_lines() if self.shows_help else (),
+            notice=self.session.notice,
+            is_recording=self.takes.is_recording,
+        )
+
+    def shown(self, frame: Frame) -> None:
+        """A person can see this frame now."""
+        self.session.shown(frame)
+
+    def stop(self) -> None:
+        """The window was closed."""
+        self.session.stop()
 
     def say(self, message: str) -> None:
         """Show what a key has changed."""
@@ -93,9 +147,9 @@ KEYS: tuple[Key, ...] = (
 )
 
 
-def help_lines() -> list[tuple[str, str]]:
-    """Key and meaning, for overlays and `--help`."""
-    return [(key.label, key.text) for key in KEYS]
+def help_lines() -> tuple[str, ...]:
+    """Keys and their meaning, for overlays and `--help`."""
+    return tuple(f"{key.label:<7}{key.text}" for key in KEYS)
 
 
 def figure_lines(session: Session) -> list[str]:

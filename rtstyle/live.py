@@ -36,8 +36,9 @@ DEFAULT_RATE = 30.0
 class Session:
     """Runs from `start` until `close`; `ended` is set once the source or a stage is at its end.
 
-    Sinks given here are vital: their error ends the session. Those that come with `add_sink` are
-    let go with a notice when they fail.
+    A signal handler, which must not touch a lock, sets `stop_requested`; front ends look at it.
+
+    The error of a vital sink ends the session; others are let go with a notice when they fail.
     """
 
     def __init__(
@@ -45,7 +46,6 @@ class Session:
         source: Source,
         pipeline: Pipeline,
         desk: Desk,
-        sinks: tuple[Sink, ...] = (),
         *,
         draws_split: bool = False,
     ) -> None:
@@ -54,12 +54,14 @@ class Session:
         self.status = Status()
         self.thumbnails = Thumbnails(pipeline.engine, pipeline.bank)
         self.ended = threading.Event()
+        self.stop_requested = False
         self.latest_frame: Frame | None = None
         size_px = desk.controls.size_px
         rate = float(source.info.rate or DEFAULT_RATE)
         self.governor = Governor(source.info.height, rate, size_px)
         self._draws_split = draws_split
-        self._vital = self._sinks = sinks
+        self._sinks: tuple[Sink, ...] = ()
+        self._vital: tuple[Sink, ...] = ()
         self._captured: Latest[Frame] = Latest()
         self._last_capture_seconds = time.monotonic()
         self._message = ("", 0.0)
@@ -100,8 +102,10 @@ class Session:
         if self._error is not None:
             raise self._error
 
-    def add_sink(self, sink: Sink) -> None:
+    def add_sink(self, sink: Sink, *, is_vital: bool = False) -> None:
         """Hand it every frame from now on."""
+        if is_vital:
+            self._vital = (*self._vital, sink)
         self._sinks = (*self._sinks, sink)
 
     def remove_sink(self, sink: Sink) -> None:
@@ -115,6 +119,13 @@ class Session:
     def tell(self, message: str) -> None:
         """Show a notice for four seconds."""
         self._message = (message, time.monotonic() + NOTICE_SECONDS)
+
+    def final_status(self) -> Status:
+        """The figures of the whole run; ages of all frames shown. For after `close`."""
+        self._refresh()
+        return replace(
+            self.status, ages=self.figures.ages.total(), stage_ms=self.pipeline.times.mean_ms()
+        )
 
     @property
     def notice(self) -> str:

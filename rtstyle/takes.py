@@ -33,14 +33,22 @@ class Takes:
     def toggle_recording(self) -> None:
         """Begin a recording, or finish the one under way."""
         if self._recorder is None:
-            self.record(self._free_path(".mkv"))
+            try:
+                self.record(self._free_path(".mkv"))
+            except RtstyleError as error:
+                self.session.tell(error.what)
         else:
             self._stop_recording()
 
-    def record(self, path: Path) -> None:
-        """Record what is painted into `path` until `toggle_recording` or `close`."""
-        self._recorder = Recorder(path, self.session.source.info.rate)
-        self.session.add_sink(self._recorder)
+    def record(self, path: Path, *, overwrite: bool = False, is_vital: bool = False) -> None:
+        """Record what is painted into `path` until `toggle_recording` or `close`.
+
+        Raises:
+            SinkError: the file cannot be written.
+        """
+        rate = self.session.source.info.rate
+        self._recorder = Recorder(path, rate, overwrite=overwrite)
+        self.session.add_sink(self._recorder, is_vital=is_vital)
         self.session.tell(f"recording {path.name}")
 
     def save_picture(self) -> None:

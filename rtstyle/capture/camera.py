@@ -18,6 +18,7 @@ os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
 
 import cv2
 
+from ..devices import users_of
 from ..errors import DeviceError
 from ..frame import Frame
 from . import SourceInfo
@@ -137,16 +138,3 @@ def _refused(camera: Camera) -> DeviceError:
         return DeviceError(what, f"it is in use by {', '.join(users)}", f"close {users[0]}")
     fix = "close other programs that show it (calls, browsers), or unplug it and plug it in again"
     return DeviceError(what, "it is probably in use", fix)
-
-
-def users_of(device: Path, root: Path = Path("/")) -> list[str]:
-    """Names of other processes that have a device file open, as far as this user may see them."""
-    names: set[str] = set()
-    for link in (root / "proc").glob("[0-9]*/fd/*"):
-        process = link.parent.parent
-        try:
-            if os.readlink(link) == str(device) and process.name != str(os.getpid()):
-                names.add(f"{(process / 'comm').read_text().strip()} (process {process.name})")
-        except OSError:
-            continue
-    return sorted(names)

@@ -13,7 +13,7 @@ import typer
 from rtstyle import __version__
 from rtstyle.errors import RtstyleError
 
-from . import demo, doctor, engines, image, styles, video
+from . import camera, cameras, demo, doctor, engines, image, live, styles, video
 
 app = typer.Typer(
     name="rtstyle",
@@ -43,6 +43,9 @@ def options(
 
 app.command()(video.video)
 app.command()(image.image)
+app.command()(live.live)
+app.command()(camera.camera)
+app.command()(cameras.cameras)
 app.command()(styles.styles)
 app.command()(demo.demo)
 app.command()(doctor.doctor)

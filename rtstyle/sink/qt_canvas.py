@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from ..frame import Frame, Pixels
-from ..keyboard import Keyboard, figure_lines, help_lines
+from .window import WindowHost
 
 MARGIN_PX = 12
 
@@ -15,9 +17,9 @@ MARGIN_PX = 12
 class Canvas(QWidget):
     """Draws the newest frame, letterboxed and sharp on high-DPI, with what is written over it."""
 
-    def __init__(self, keyboard: Keyboard) -> None:
+    def __init__(self, host: WindowHost) -> None:
         super().__init__()
-        self.keyboard = keyboard
+        self.host = host
         self.frame: Frame | None = None
         self._is_new = False
         self.setMouseTracking(True)
@@ -46,18 +48,18 @@ class Canvas(QWidget):
         painter.end()
         if self._is_new and self.frame is not None:
             self._is_new = False
-            self.keyboard.session.shown(self.frame)
+            self.host.shown(self.frame)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        desk, rect = self.keyboard.desk, self.picture_rect()
-        if desk.controls.compare == "split" and rect.width():
+        rect = self.picture_rect()
+        if self.host.controls.compare == "split" and rect.width():
             share = (event.position().x() - rect.left()) / rect.width()
-            desk.set(split=min(1.0, max(0.0, share)))
+            self.host.set(split=min(1.0, max(0.0, share)))
             self.update()
 
     def _draw_picture(self, painter: QPainter, frame: Frame) -> None:
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        rect, controls = self.picture_rect(), self.keyboard.desk.controls
+        rect, controls = self.picture_rect(), self.host.controls
         painter.drawImage(rect, as_image(frame.pixels))
         if controls.compare == "split" and frame.original is not None:
             column = rect.left() + controls.split * rect.width()
@@ -70,16 +72,15 @@ class Canvas(QWidget):
             painter.fillRect(QRectF(column - 1, rect.top(), 2, rect.height()), QColor("#ffffff"))
 
     def _draw_overlays(self, painter: QPainter) -> None:
-        keyboard, session = self.keyboard, self.keyboard.session
-        if keyboard.shows_figures:
-            draw_lines(painter, self.rect(), figure_lines(session), at_left=True)
-        if keyboard.shows_help:
-            lines = [f"{label:<7}{text}" for label, text in help_lines()]
-            draw_lines(painter, self.rect(), lines, at_left=False)
-        notice = session.notice or ("" if self.frame else f"opening {session.source.info.name} …")
+        overlay = self.host.overlay()
+        if overlay.figures:
+            draw_lines(painter, self.rect(), overlay.figures, at_left=True)
+        if overlay.help:
+            draw_lines(painter, self.rect(), overlay.help, at_left=False)
+        notice = overlay.notice or ("" if self.frame else "waiting for the first picture …")
         if notice:
             draw_notice(painter, self.rect(), notice)
-        if keyboard.takes.is_recording:
+        if overlay.is_recording:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setBrush(QColor("#e23b3b"))
             painter.setPen(QColor("#ffffff"))
@@ -92,7 +93,7 @@ def as_image(pixels: Pixels) -> QImage:
     return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
 
 
-def draw_lines(painter: QPainter, rect: QRect, lines: list[str], *, at_left: bool) -> None:
+def draw_lines(painter: QPainter, rect: QRect, lines: Sequence[str], *, at_left: bool) -> None:
     """Lines of text in a box in an upper corner."""
     font = QFont("monospace", 10)
     font.setStyleHint(QFont.StyleHint.Monospace)

@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ..keyboard import Keyboard
 from .qt_canvas import as_image
+from .window import WindowHost
 
 THUMBNAIL = QSize(112, 63)
 
@@ -26,9 +26,9 @@ THUMBNAIL = QSize(112, 63)
 class Panel(QWidget):
     """The strip of styles and the sliders below the picture; each moves the desk."""
 
-    def __init__(self, keyboard: Keyboard) -> None:
+    def __init__(self, host: WindowHost) -> None:
         super().__init__()
-        self.keyboard, desk = keyboard, keyboard.desk
+        self.host = host
         self.strip = QListWidget()
         self.strip.setViewMode(QListView.ViewMode.IconMode)
         self.strip.setFlow(QListView.Flow.LeftToRight)
@@ -40,23 +40,23 @@ class Panel(QWidget):
         self.strip.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         blank = QPixmap(THUMBNAIL)
         blank.fill(QColor("#2a2d31"))
-        for number, name in enumerate(desk.style_names, start=1):
+        for number, name in enumerate(host.style_names, start=1):
             label = f"{number} {name}" if number <= 9 else name
             item = QListWidgetItem(QIcon(blank), label)
             item.setData(Qt.ItemDataRole.UserRole, name)
             self.strip.addItem(item)
         self.strip.itemClicked.connect(self._clicked)
-        self.strength = self._slider(lambda value: desk.set(strength=value))
-        self.smooth = self._slider(lambda value: desk.set(smooth=value))
+        self.strength = self._slider(lambda value: host.set(strength=value))
+        self.smooth = self._slider(lambda value: host.set(smooth=value))
         self._has_picture: set[str] = set()
         self._lay_out()
 
     def refresh(self) -> None:
         """Show what the desk holds, and thumbnails that have been painted since."""
-        desk = self.keyboard.desk
+        controls = self.host.controls
         for slider, value in (
-            (self.strength, desk.controls.strength),
-            (self.smooth, desk.controls.smooth),
+            (self.strength, controls.strength),
+            (self.smooth, controls.smooth),
         ):
             if not slider.isSliderDown():
                 slider.blockSignals(True)
@@ -65,15 +65,15 @@ class Panel(QWidget):
         for row in range(self.strip.count()):
             item = self.strip.item(row)
             name = item.data(Qt.ItemDataRole.UserRole)
-            if name == desk.style and not item.isSelected():
+            if name == self.host.style and not item.isSelected():
                 self.strip.setCurrentItem(item)
-            pixels = self.keyboard.session.thumbnails.made.get(name)
+            pixels = self.host.thumbnails.get(name)
             if pixels is not None and name not in self._has_picture:
                 self._has_picture.add(name)
                 item.setIcon(QIcon(QPixmap.fromImage(as_image(pixels)).scaled(THUMBNAIL * 2)))
 
     def _clicked(self, item: QListWidgetItem) -> None:
-        self.keyboard.desk.choose_style(item.data(Qt.ItemDataRole.UserRole))
+        self.host.choose_style(item.data(Qt.ItemDataRole.UserRole))
 
     def _slider(self, changed: Callable[[float], None]) -> QSlider:
         slider = QSlider(Qt.Orientation.Horizontal)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..frame import Frame, Pixels
 from ..handoff import Latest
-from ..keyboard import Keyboard, figure_lines, help_lines
+from .window import WindowHost
 
 WAIT_SECONDS = 0.05
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -28,8 +28,8 @@ ASCII = str.maketrans(
 class CVWindow:
     """A sink that a person sees; `run` needs the main thread until the window closes."""
 
-    def __init__(self, keyboard: Keyboard, title: str = "rtstyle") -> None:
-        self.keyboard, self.title = keyboard, title
+    def __init__(self, host: WindowHost, title: str = "rtstyle") -> None:
+        self.host, self.title = host, title
         self._frames: Latest[Frame] = Latest()
         self._frame: Frame | None = None
 
@@ -40,22 +40,22 @@ class CVWindow:
 
     def run(self) -> None:
         """Show the window until it is closed or the session ends."""
-        info, session = self.keyboard.session.source.info, self.keyboard.session
+        height, width = self.host.size_hw
         cv2.namedWindow(
             self.title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
         )
-        cv2.resizeWindow(self.title, info.width, info.height)
+        cv2.resizeWindow(self.title, width, height)
         cv2.setMouseCallback(self.title, self._mouse_moved)
-        while not session.ended.is_set():
+        while not self.host.has_ended:
             frame = self._frames.take(WAIT_SECONDS)
             self._draw(frame)
             code = cv2.waitKeyEx(1)  # draws, too
             if frame is not None:
-                session.shown(frame)
+                self.host.shown(frame)
             if code != -1:
-                self.keyboard.press(key_name(code))
+                self.host.press(key_name(code))
             if not self._is_open():
-                session.stop()
+                self.host.stop()
         self._close()
 
     def write(self, frame: Frame) -> None:
@@ -73,12 +73,11 @@ class CVWindow:
         if shown is None:
             return
         self._frame = shown
-        cv2.imshow(self.title, drawn(shown, self.keyboard))
+        cv2.imshow(self.title, drawn(shown, self.host))
 
     def _mouse_moved(self, _event: int, x: int, _y: int, _flags: int, _data: object) -> None:
-        desk = self.keyboard.desk
-        if desk.controls.compare == "split" and self._frame is not None:
-            desk.set(split=min(1.0, max(0.0, x / self._frame.width)))
+        if self.host.controls.compare == "split" and self._frame is not None:
+            self.host.set(split=min(1.0, max(0.0, x / self._frame.width)))
 
     def _is_open(self) -> bool:
         try:
@@ -105,22 +104,20 @@ def key_name(code: int) -> str:
     return PLAIN_KEYS.get(code, chr(code).lower())
 
 
-def drawn(frame: Frame, keyboard: Keyboard) -> Pixels:
+def drawn(frame: Frame, host: WindowHost) -> Pixels:
     """The picture with everything that is written over it: (H, W, 3) uint8 BGR."""
-    controls, session = keyboard.desk.controls, keyboard.session
+    controls, overlay = host.controls, host.overlay()
     picture = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR)
     if controls.compare == "split" and frame.original is not None:
         column = round(controls.split * frame.width)
         picture[:, :column] = frame.original[:, :column, ::-1]
         picture[:, max(0, column - 1) : column + 1] = 255
-    if keyboard.shows_figures:
-        _write_lines(picture, figure_lines(session), top_px=0)
-    if keyboard.shows_help:
-        lines = [f"{label:<7} {text}" for label, text in help_lines()]
-        _write_lines(picture, lines, top_px=7 * LINE_PX if keyboard.shows_figures else 0)
-    if session.notice:
-        _write_lines(picture, [session.notice], top_px=frame.height - 2 * LINE_PX)
-    if keyboard.takes.is_recording:
+    lines = [*overlay.figures, *overlay.help]
+    if lines:
+        _write_lines(picture, lines, top_px=0)
+    if overlay.notice:
+        _write_lines(picture, [overlay.notice], top_px=frame.height - 2 * LINE_PX)
+    if overlay.is_recording:
         cv2.circle(picture, (frame.width - 22, 22), 8, (59, 59, 226), -1, cv2.LINE_AA)
     return picture  # type: ignore[return-value]
 

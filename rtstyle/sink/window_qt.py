@@ -8,9 +8,9 @@ from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from ..frame import Frame
 from ..handoff import Latest
-from ..keyboard import Keyboard
 from .qt_canvas import Canvas
 from .qt_panel import Panel
+from .window import WindowHost
 
 TICK_MS = 100
 """Notices and sliders follow within this time, and Python gets to see signals."""
@@ -40,10 +40,10 @@ class _Bell(QObject):
 class Desktop(QWidget):
     """The window itself: picture above, panel below."""
 
-    def __init__(self, keyboard: Keyboard, title: str) -> None:
+    def __init__(self, host: WindowHost, title: str) -> None:
         super().__init__()
-        self.keyboard = keyboard
-        self.canvas, self.panel = Canvas(keyboard), Panel(keyboard)
+        self.host = host
+        self.canvas, self.panel = Canvas(host), Panel(host)
         self.setWindowTitle(title)
         self.setStyleSheet(STYLE_SHEET)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -55,24 +55,24 @@ class Desktop(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         name = KEY_NAMES.get(Qt.Key(event.key()), event.text().lower())
-        if self.keyboard.press(name):
+        if self.host.press(name):
             self.panel.refresh()
             self.canvas.update()
         else:
             super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self.keyboard.session.stop()
+        self.host.stop()
         event.accept()
 
 
 class QtWindow:
     """A sink that a person sees; `run` needs the main thread until the window closes."""
 
-    def __init__(self, keyboard: Keyboard, title: str = "rtstyle") -> None:
+    def __init__(self, host: WindowHost, title: str = "rtstyle") -> None:
         self.app = QApplication.instance() or QApplication(["rtstyle"])
-        self.keyboard = keyboard
-        self.desktop = Desktop(keyboard, title)
+        self.host = host
+        self.desktop = Desktop(host, title)
         self.desktop.resize(*self._first_size())
         self._frames: Latest[Frame] = Latest()
         self._bell = _Bell()
@@ -110,14 +110,14 @@ class QtWindow:
             self.desktop.canvas.show_frame(frame)
 
     def _tick(self) -> None:
-        if self.keyboard.session.ended.is_set():
+        if self.host.has_ended:
             self.app.quit()
         self.desktop.panel.refresh()
         self.desktop.canvas.update()
 
     def _first_size(self) -> tuple[int, int]:
         """The camera's own size, or what the screen holds of it."""
-        info, panel = self.keyboard.session.source.info, self.desktop.panel.sizeHint().height()
+        (height, width), panel = self.host.size_hw, self.desktop.panel.sizeHint().height()
         screen = self.desktop.screen().availableSize() * SHARE_OF_SCREEN
-        scale = min(1.0, screen.width() / info.width, (screen.height() - panel) / info.height)
-        return round(info.width * scale), round(info.height * scale) + panel
+        scale = min(1.0, screen.width() / width, (screen.height() - panel) / height)
+        return round(width * scale), round(height * scale) + panel

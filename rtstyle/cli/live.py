@@ -1,0 +1,121 @@
+"""`rtstyle live`: oneself painted, in a window."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from rtstyle.controls import Compare, Controls, Region
+
+from . import displays, starting, styling
+
+if TYPE_CHECKING:
+    from rtstyle.keyboard import Keyboard
+    from rtstyle.live import Session
+
+
+def live(
+    camera: starting.CameraOption = None,
+    style: styling.StyleOption = None,
+    mix: styling.MixOption = None,
+    strength: styling.StrengthOption = 1.0,
+    size: starting.SizeOption = None,
+    smooth: starting.SmoothOption = 0.5,
+    region: starting.RegionOption = "frame",
+    keep_colors: styling.KeepColorsOption = False,
+    compare: Annotated[
+        str, typer.Option(help="off, split, side-by-side, or before (unpainted).")
+    ] = "off",
+    record: Annotated[
+        Path | None, typer.Option(help="Record to this file (.mkv survives a crash).")
+    ] = None,
+    folder: Annotated[
+        Path, typer.Option(help="Where the keys R and P put recordings and pictures.")
+    ] = Path(),
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Show figures from the start.")
+    ] = False,
+    window: Annotated[
+        str, typer.Option(help="qt, highgui, none, or auto: Qt where it is installed.")
+    ] = "auto",
+    resolution: starting.ResolutionOption = "1280x720",
+    rate: starting.RateOption = 30,
+    seconds: starting.SecondsOption = None,
+    generator: styling.GeneratorOption = "fast",
+    backend: styling.BackendOption = "auto",
+    overwrite: styling.OverwriteOption = False,
+    quiet: styling.QuietOption = False,
+    as_json: styling.JSONOption = False,
+) -> None:
+    """See yourself painted, live. H in the window lists the keys."""
+    kind = displays.choose_window(window, records=record is not None)
+    asked = styling.parse_mix(style, mix)
+    controls = Controls(
+        asked or styling.ANY_STYLE,
+        strength=strength,
+        size_px=size,
+        keep_colors=keep_colors,
+        compare=cast(Compare, starting.one_of(compare, Compare, "--compare")),
+        region=cast(Region, starting.one_of(region, Region, "--region")),
+        smooth=smooth,
+    )
+    mode = starting.parse_mode(resolution, rate)
+    start = starting.Start(camera, mode, controls, asked, generator, backend)
+    session, keyboard = open_session(start, kind, folder)
+    keyboard.shows_figures = figures
+    started = time.monotonic()
+    with starting.stopping_on_signals(session) as codes, starting.closing(session, keyboard.takes):
+        if record is not None:
+            keyboard.takes.record(record, overwrite=overwrite, is_vital=kind == "none")
+        run(session, keyboard, kind, seconds)
+    facts = starting.report(
+        session,
+        time.monotonic() - started,
+        {
+            "recordings": [str(path) for path in keyboard.takes.recordings],
+            "pictures": [str(path) for path in keyboard.takes.pictures],
+            "interrupted": bool(codes),
+        },
+    )
+    starting.say(facts, as_json=as_json, quiet=quiet)
+    if codes:
+        raise typer.Exit(codes[0])
+
+
+def open_session(start: starting.Start, kind: str, folder: Path) -> tuple[Session, Keyboard]:
+    """Camera, window toolkit and engine side by side: the first picture comes the sooner."""
+    from rtstyle.capture.live import open_live
+
+    with starting.Loader(start) as loader:
+        source = open_live(start.camera, start.mode)
+        displays.load_window(kind)
+        ready = loader.finish(source)
+    from rtstyle.desk import Desk
+    from rtstyle.keyboard import Keyboard
+    from rtstyle.live import Session
+    from rtstyle.pipeline import Pipeline
+    from rtstyle.takes import Takes
+
+    session = Session(
+        source,
+        Pipeline(ready.engine, ready.bank),
+        Desk(ready.controls, ready.bank.names),
+        draws_split=kind != "none",
+    )
+    return session, Keyboard(session, Takes(session, folder))
+
+
+def run(session: Session, keyboard: Keyboard, kind: str, seconds: float | None) -> None:
+    """Until the window is closed, the session ends, the time is over or a signal comes."""
+    window = displays.make_window(kind, keyboard)
+    if window is not None:
+        session.add_sink(window)
+    session.start()
+    with starting.limited_to(seconds, session):
+        if window is None:
+            starting.wait_for_end(session)
+        else:
+            window.run()

@@ -1,0 +1,238 @@
+"""What `rtstyle live` and `rtstyle camera` share: their options, and starting quickly."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from rtstyle.controls import Controls
+from rtstyle.errors import UsageError
+
+from . import styling
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from rtstyle.capture.camera import CameraMode
+    from rtstyle.capture.steady import SteadySource
+    from rtstyle.inference import Engine
+    from rtstyle.live import Session
+    from rtstyle.style import StyleBank
+    from rtstyle.takes import Takes
+
+SCHEMA = 1
+
+CameraOption = Annotated[
+    str | None,
+    typer.Option(
+        "--camera",
+        "-c",
+        help="Number, name or device of a camera (see: rtstyle cameras), a video file, a URL "
+        "(MJPEG, RTSP), or: synthetic.",
+        show_default="the first camera",
+    ),
+]
+ResolutionOption = Annotated[
+    str, typer.Option("--resolution", help="Ask the camera for this size, WIDTHxHEIGHT.")
+]
+RateOption = Annotated[int, typer.Option("--rate", help="Ask the camera for this many fps.")]
+SizeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--size",
+        help="Height in pixels at which to paint.",
+        show_default="as large as the camera's rate allows",
+    ),
+]
+SmoothOption = Annotated[float, typer.Option("--smooth", help="Smoothing over time, 0 to 1.")]
+RegionOption = Annotated[
+    str, typer.Option("--region", help="What to paint: frame, face, background or person.")
+]
+SecondsOption = Annotated[
+    float | None, typer.Option("--seconds", help="Stop after this time.", show_default=False)
+]
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a live run begins with; `mix` None takes the first style."""
+
+    camera: str | None
+    mode: CameraMode
+    controls: Controls
+    mix: styling.Mix | None
+    generator: str
+    backend: str
+
+
+@dataclass(frozen=True)
+class Started:
+    """An open source and a loaded, compiled engine."""
+
+    source: SteadySource
+    engine: Engine
+    bank: StyleBank
+    controls: Controls
+
+
+class Loader(AbstractContextManager["Loader"]):
+    """Loads the engine in a thread while the camera and the window open."""
+
+    def __init__(self, start: Start) -> None:
+        self._start = start
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="load")
+        self._painter: Future[tuple[Engine, StyleBank, styling.Mix]] = self._threads.submit(
+            styling.load_painter, start.generator, start.backend, start.mix
+        )
+
+    def __exit__(self, *_error: object) -> None:
+        self._threads.shutdown()
+
+    def finish(self, source: SteadySource) -> Started:
+        """Wait for the engine and compile it for the pictures of `source`.
+
+        Raises:
+            RtstyleError: no such style, or the engine cannot be loaded; the source is closed.
+        """
+        from rtstyle.pipeline import processing_size
+
+        try:
+            engine, bank, mix = self._painter.result()
+            controls = replace(self._start.controls, mix=mix)
+            info = source.info
+            engine.prepare(*processing_size(info.height, info.width, controls.size_px))
+        except BaseException:
+            source.close()
+            raise
+        return Started(source, engine, bank, controls)
+
+
+def one_of(value: str, choices: Any, option: str) -> str:
+    """The value, if it is among those of a `Literal`.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if value not in get_args(choices):
+        raise UsageError(
+            f"{option} cannot be '{value}'", fix=f"it is one of: {', '.join(get_args(choices))}"
+        )
+    return value
+
+
+def parse_mode(resolution: str, rate: int) -> CameraMode:
+    """What to ask the camera for, from "1280x720" and frames per second.
+
+    Raises:
+        UsageError: not WIDTHxHEIGHT, or out of range.
+    """
+    from rtstyle.capture.camera import CameraMode
+
+    width, _, height = resolution.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise UsageError(f"cannot read --resolution {resolution}", fix="for example: 1280x720")
+    if not 1 <= rate <= 240:
+        raise UsageError(f"--rate must lie between 1 and 240, got {rate}")
+    return CameraMode(int(width), int(height), rate)
+
+
+@contextmanager
+def stopping_on_signals(session: Session) -> Iterator[list[int]]:
+    """SIGINT and SIGTERM end the session; the list holds the exit code that they ask for."""
+    codes: list[int] = []
+
+    def handle(number: int, _stack: object) -> None:
+        codes.append(128 + number)
+        session.stop_requested = True
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, handle) for number in numbers]
+    try:
+        yield codes
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+@contextmanager
+def closing(session: Session, takes: Takes | None = None) -> Iterator[None]:
+    """Finish recordings, threads and sinks at the end of the block.
+
+    Raises:
+        RtstyleError: what ended the session, if it was an error.
+    """
+    try:
+        yield
+    finally:
+        if takes is not None:
+            takes.close()
+        session.close()
+
+
+@contextmanager
+def limited_to(seconds: float | None, session: Session) -> Iterator[None]:
+    """Stop the session after a time."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, session.stop)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def wait_for_end(session: Session) -> None:
+    """Without a window: until the session ends or a signal comes; notices go to stderr."""
+    told = ""
+    while not session.ended.wait(0.2) and not session.stop_requested:
+        notice = session.notice
+        if notice != told:
+            told = notice
+            if notice:
+                print(notice, file=sys.stderr)
+
+
+def report(session: Session, elapsed_seconds: float, more: dict[str, Any]) -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "schema": SCHEMA,
+        "camera": session.source.info.name,
+        "width": session.source.info.width,
+        "height": session.source.info.height,
+        "seconds": round(elapsed_seconds, 3),
+        "controls": {
+            "mix": dict(session.desk.controls.mix),
+            "strength": session.desk.controls.strength,
+            "region": session.desk.controls.region,
+            "smooth": session.desk.controls.smooth,
+        },
+        **session.final_status().as_json(),
+        **more,
+    }
+
+
+def say(facts: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
+    """Tell what was done: JSON to stdout, a line to stderr."""
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    if not quiet:
+        ages = facts["ages"]
+        aged = f", age {ages['p50_ms']:.0f} / {ages['p95_ms']:.0f} / {ages['p99_ms']:.0f} ms"
+        print(
+            f"{facts['num_painted']} frames in {facts['seconds']:.1f} s, "
+            f"{facts['num_dropped']} dropped{aged if ages['count'] else ''} "
+            f"({facts['backend']}, {facts['size_px']} px)",
+            file=sys.stderr,
+        )
