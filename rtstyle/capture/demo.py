@@ -60,6 +60,8 @@ class DemoSource:
         duration = float(num_frames / rate)
         self.info = SourceInfo("demo", width, height, rate, num_frames, duration)
         self._num_frames, self._tick = num_frames, 1 / rate
+        self.damage: str | None = None
+        self.notices: list[str] = []
         self._closed = False
 
     def __iter__(self) -> Iterator[Frame]:
