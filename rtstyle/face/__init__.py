@@ -141,6 +141,7 @@ class People:
             face,
             box=(left + offset[0], top + offset[1], width, height),
             eyes=face.eyes + offset,
+            ears=face.ears + offset,
             mouth=face.mouth + offset,
         )
 

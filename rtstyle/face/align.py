@@ -18,9 +18,9 @@ def pose_of(detection: Detection) -> Pose:
     """The eye-aligned square around a whole head.
 
     Size and height are those of MediaPipe's face stylizer (face_to_rect_calculator.cc). Sideways
-    the detector's box is the middle: of a turned head, the eyes are not. The angle joins the eyes'
-    axis with the normal of the eye-mouth axis, so that it holds in profile, where the eyes nearly
-    meet (Karras et al., "Progressive growing of GANs", 2018, appendix C).
+    the middle is halfway between those of the eyes and of the ears: of a turned head, neither is.
+    The angle joins the eyes' axis with the normal of the eye-mouth axis, so that it holds in
+    profile, where the eyes nearly meet (Karras et al., "Progressive growing of GANs", 2018).
     """
     between_eyes = detection.eyes[1] - detection.eyes[0]
     eye_middle = detection.eyes.mean(axis=0)
@@ -28,10 +28,8 @@ def pose_of(detection: Detection) -> Pose:
     side = max(4.0 * np.hypot(*between_eyes), 3.6 * np.hypot(*to_mouth), 1.0)
     right = between_eyes + np.array([to_mouth[1], -to_mouth[0]])
     right /= max(np.hypot(*right), 1e-6)
-    left, top, width, height = detection.box
-    box_middle = np.array([left + width / 2, top + height / 2])
     centre = eye_middle + 0.1 * to_mouth
-    centre = centre + right * ((box_middle - centre) @ right)
+    centre = centre + right * ((detection.ears.mean(axis=0) - centre) @ right) / 2
     return np.array([*centre, np.log(side), np.arctan2(right[1], right[0])])
 
 

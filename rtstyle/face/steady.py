@@ -11,8 +11,9 @@ from .align import CROP_PX, Pose, crop_to_frame, pose_of
 from .drift import Box, Drift
 from .vision import Detection
 
-BEGIN_SCORE = 0.6
-"""A face must score this much to be taken up; `vision.KEEP_SCORE` is enough to keep it."""
+BEGIN_SCORE = 0.7
+"""A face must score this much to be taken up; `vision.KEEP_SCORE` is enough to keep it. Pipes and
+shelves score up to 0.7 with the full-range model, faces 0.8 or 0.9 in most frames."""
 SAME_FACE_IOU = 0.3
 HOLD_SECONDS = 0.3
 """A face is used for so long after it was last seen."""

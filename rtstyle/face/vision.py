@@ -56,13 +56,15 @@ _ANALYSED_PX = 256
 class Detection:
     """A face as the detector sees it, in pixels of the picture.
 
-    `box` is (left, top, width, height); `eyes` (2, 2) float64 holds the eye on the left of the
-    picture and the one on the right as (x, y), `mouth` (2,) the centre of the mouth.
+    `box` is (left, top, width, height), to whole pixels of the detector's small picture. Of
+    `eyes` and `ears`, (2, 2) float64, the one on the left of the picture comes first, as (x, y);
+    `mouth` (2,) is its centre.
     """
 
     box: tuple[float, float, float, float]
     score: float
     eyes: NDArray[np.float64]
+    ears: NDArray[np.float64]
     mouth: NDArray[np.float64]
 
 
@@ -128,7 +130,7 @@ class MediaPipeVision:
         return Finding(faces, person)
 
     def close(self) -> None:
-        """Free both models; MediaPipe prints a traceback at exit where this is left to it."""
+        """Free the models; MediaPipe prints a traceback at exit where this is left to it."""
         for task in (self._detector, self._segmenter):
             if task is not None:
                 task.close()
@@ -152,7 +154,7 @@ class MediaPipeVision:
         square[: fitted.shape[0], : fitted.shape[1]] = fitted
         found = self._detector.detect_for_video(self._image(square), time_ms).detections
         scale = np.array([frame_hw[1] / fitted.shape[1], frame_hw[0] / fitted.shape[0]])
-        return tuple(_detection(one, scale, side) for one in found)
+        return tuple(_detection(one, side, scale) for one in found)
 
     def _find_person(self, small: Pixels, time_ms: int) -> Mask:
         name, (height, width) = _SEGMENTER
@@ -203,20 +205,17 @@ def _fit(pixels: NDArray[Any], long_side_px: int) -> NDArray[Any]:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
-def _detection(found: Any, scale: NDArray[np.float64], side: int) -> Detection:
+def _detection(found: Any, side: int, scale: NDArray[np.float64]) -> Detection:
+    """MediaPipe's answer about a small square picture, in pixels of the frame."""
     box = found.bounding_box
-    points = [np.array([point.x, point.y]) * side * scale for point in found.keypoints[:4]]
-    eyes = sorted(points[:2], key=lambda point: point[0])
+    x, y = float(scale[0]), float(scale[1])
+    points = np.array([(point.x, point.y) for point in found.keypoints]) * side * scale
     return Detection(
-        (
-            box.origin_x * scale[0],
-            box.origin_y * scale[1],
-            box.width * scale[0],
-            box.height * scale[1],
-        ),
-        float(found.categories[0].score),
-        np.array(eyes),
-        points[3],
+        box=(box.origin_x * x, box.origin_y * y, box.width * x, box.height * y),
+        score=float(found.categories[0].score),
+        eyes=points[:2][np.argsort(points[:2, 0], kind="stable")],
+        ears=points[4:6][np.argsort(points[4:6, 0], kind="stable")],
+        mouth=points[3],
     )
 
 
@@ -234,7 +233,8 @@ def _without_native_chatter() -> Iterator[None]:
     except OSError:  # no stderr at all, as in a windowed program
         yield
         return
-    sys.stderr.flush() if sys.stderr else None
+    if sys.stderr is not None:
+        sys.stderr.flush()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
