@@ -132,7 +132,7 @@ class UnshuffleNet(nn.Module):
         x = F.relu(self.down(x, down))
         for block, block_style in zip(self.body, body, strict=True):
             x = block(x, block_style)
-        x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
         detail = self.skip(quarter)
         x = F.relu(self.up(x, up)) + detail * gates[:, :, None, None].to(detail.dtype)
         return F.pixel_shuffle(self.leave(x), self.config.unshuffle) * 0.5 + 0.5
