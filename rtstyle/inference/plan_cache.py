@@ -112,13 +112,6 @@ class PlanCache:
             return False
         return True
 
-    def discard(self, key: PlanKey, suffix: str = ".plan") -> None:
-        """Remove a plan that turned out not to work."""
-        path = self.folder / (key.stem + suffix)
-        for file in (path, _sidecar(path)):
-            with suppress(OSError):
-                file.unlink(missing_ok=True)
-
     @contextmanager
     def building(self, key: PlanKey, cancelled: threading.Event | None = None) -> Iterator[None]:
         """Hold the right to build `key`; another process that wants the same waits here.
