@@ -1,0 +1,276 @@
+"""Two engines as one: the change between two frames, failures on command, and what is said."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from rtstyle.errors import EngineError
+from rtstyle.inference import EngineInfo, GeneratorInfo, load_engine, nvidia
+from rtstyle.inference.hot_swap import HotSwapEngine
+from rtstyle.inference.tensorrt_compile import BuildWatch
+from rtstyle.shelf import find_generator
+from rtstyle.style import Style
+
+GENERATOR = GeneratorInfo("test", 1, 8, "none", "", "CC0-1.0")
+STYLE = Style("plain", np.zeros(1, np.float32), "")
+SLOW, FAST = 10, 20
+PATIENCE_SECONDS = 10.0
+
+
+class Painter:
+    """Fills pictures with a number; `fails` makes it raise, `gate` holds up what it prepares."""
+
+    def __init__(self, backend: str, value: int) -> None:
+        self.info = EngineInfo(backend, "card", "f16", GENERATOR)
+        self.value, self.num_painted = value, 0
+        self.gate = threading.Event()
+        self.gate.set()
+        self.fails: Callable[[], None] = lambda: None
+        self.refuses: set[tuple[int, int]] = set()
+        self.prepared: list[tuple[int, int]] = []
+        self.is_closed = False
+
+    def stylize(self, pixels: np.ndarray, style: Style) -> np.ndarray:
+        assert not self.is_closed
+        self.fails()
+        self.num_painted += 1
+        return np.full_like(pixels, self.value)
+
+    def prepare(self, height: int, width: int) -> None:
+        assert self.gate.wait(PATIENCE_SECONDS)
+        if (height, width) in self.refuses:
+            raise EngineError(f"the GPU cannot take {width}x{height}")
+        self.prepared.append((height, width))
+
+    def is_prepared(self, height: int, width: int) -> bool:
+        return (height, width) in self.prepared
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class Pair:
+    """A slow engine, a fast one, and both as one."""
+
+    def __init__(self) -> None:
+        self.slow, self.fast = Painter("openvino", SLOW), Painter("tensorrt", FAST)
+        self.num_loads = 0
+        self.load_error: Exception | None = None
+        self.watch: BuildWatch | None = None
+        self.engine = HotSwapEngine(self.slow, "tensorrt", self.load)
+
+    def load(self, watch: BuildWatch) -> Painter:
+        self.watch = watch
+        self.num_loads += 1
+        if self.load_error is not None:
+            raise self.load_error
+        return self.fast
+
+    def paint(self, height: int = 8, width: int = 8) -> int:
+        """Which engine painted a frame."""
+        painted = self.engine.stylize(np.zeros((height, width, 3), np.uint8), STYLE)
+        assert painted.shape == (height, width, 3)
+        return int(painted[0, 0, 0])
+
+    def settle(self) -> None:
+        """Wait for the worker."""
+        worker = self.engine._worker
+        if worker is not None:
+            worker.join(PATIENCE_SECONDS)
+            assert not worker.is_alive()
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    pair = Pair()
+    yield pair
+    pair.fast.gate.set()
+    pair.engine.close()
+
+
+def fail_with(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def test_paints_at_once_and_swaps_when_ready(pair: Pair) -> None:
+    pair.fast.gate.clear()
+    assert [pair.paint() for _ in range(3)] == [SLOW] * 3
+    pair.fast.gate.set()
+    pair.settle()
+    assert [pair.paint() for _ in range(3)] == [FAST] * 3
+    assert (pair.num_loads, pair.slow.num_painted, pair.fast.num_painted) == (1, 3, 3)
+
+
+def test_no_frame_is_lost_or_painted_twice_while_swapping(pair: Pair) -> None:
+    seen = []
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while FAST not in seen and time.monotonic() < deadline:
+        seen.append(pair.paint())
+        time.sleep(0.001)
+    seen += [pair.paint() for _ in range(5)]
+    assert seen == sorted(seen) and seen[-1] == FAST
+    assert pair.slow.num_painted + pair.fast.num_painted == len(seen)
+
+
+def test_info_follows_the_engine_that_painted(pair: Pair) -> None:
+    assert pair.engine.info.backend == "openvino" and pair.engine.info.status == ""
+    pair.fast.gate.clear()
+    pair.paint()
+    assert pair.engine.info.backend == "openvino"
+    assert pair.engine.info.status == "tensorrt: loading"
+    pair.fast.gate.set()
+    pair.settle()
+    pair.paint()
+    assert pair.engine.info == pair.fast.info
+
+
+def test_the_status_shows_the_progress_of_a_build(pair: Pair) -> None:
+    pair.fast.gate.clear()
+    pair.paint()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while pair.watch is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert pair.watch is not None
+    pair.watch.start()
+    pair.watch.phase_start("build", None, 10)
+    pair.watch.step_complete("build", 3)
+    assert pair.engine.info.status.startswith("tensorrt: compiling, 40%")
+
+
+@pytest.mark.parametrize(
+    "error", [EngineError("the GPU failed"), RuntimeError("device lost"), MemoryError()]
+)
+def test_a_failure_while_painting_falls_back_and_the_stream_goes_on(
+    pair: Pair, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    pair.paint()
+    pair.settle()
+    assert pair.paint() == FAST
+    pair.fast.fails = fail_with(error)
+    assert [pair.paint() for _ in range(4)] == [SLOW] * 4
+    notices = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert len(notices) == 1
+    assert "failed while painting" in notices[0].getMessage()
+    assert "going on with openvino" in notices[0].getMessage()
+    assert "failed while painting" in pair.engine.info.status
+    assert pair.engine.info.backend == "openvino"
+    assert pair.fast.is_closed and pair.num_loads == 1
+
+
+def test_a_failure_of_the_engine_left_is_an_error(pair: Pair) -> None:
+    pair.slow.fails = fail_with(EngineError("out of luck"))
+    with pytest.raises(EngineError, match="out of luck"):
+        pair.paint()
+
+
+def test_an_engine_that_cannot_be_loaded_is_said_once(
+    pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    pair.load_error = EngineError("there is no GPU 3", "torch sees 1")
+    for _ in range(4):
+        assert pair.paint() == SLOW
+        pair.settle()
+    assert pair.num_loads == 1
+    assert caplog.text.count("tensorrt is not used: there is no GPU 3") == 1
+    assert pair.engine.info.status == "tensorrt is not used: there is no GPU 3"
+
+
+def test_a_size_that_is_refused_stays_with_the_slow_engine(
+    pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    pair.fast.refuses = {(8, 8)}
+    for _ in range(4):
+        assert pair.paint() == SLOW
+        pair.settle()
+    assert caplog.text.count("is not used for 8x8") == 1
+    assert pair.paint(16, 16) == SLOW
+    pair.settle()
+    assert pair.paint(16, 16) == FAST
+    assert pair.paint(8, 8) == SLOW
+    assert pair.engine.info.status == "tensorrt is not used for this size"
+
+
+def test_a_new_size_is_painted_slowly_until_it_is_ready(pair: Pair) -> None:
+    pair.paint()
+    pair.settle()
+    pair.fast.gate.clear()
+    assert pair.paint(16, 24) == SLOW
+    assert pair.paint(8, 8) == FAST
+    pair.fast.gate.set()
+    pair.settle()
+    assert pair.paint(16, 24) == FAST
+
+
+def test_preparing_ahead_reaches_both(pair: Pair) -> None:
+    pair.paint()
+    pair.settle()
+    pair.engine.prepare(16, 24)
+    assert pair.slow.is_prepared(16, 24)
+    pair.paint()
+    pair.settle()
+    assert pair.fast.is_prepared(16, 24)
+    assert pair.paint(16, 24) == FAST
+
+
+def test_closing_stops_a_build_under_way(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    stopped = threading.Event()
+
+    def load(watch: BuildWatch) -> Painter:
+        stopped.set() if watch.cancelled.wait(PATIENCE_SECONDS) else None
+        raise EngineError("compiling was stopped")
+
+    engine = HotSwapEngine(pair.slow, "tensorrt", load)
+    engine.stylize(np.zeros((8, 8, 3), np.uint8), STYLE)
+    engine.close()
+    assert stopped.is_set() and pair.slow.is_closed
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+    engine.close()
+
+
+def test_closing_closes_both(pair: Pair) -> None:
+    pair.paint()
+    pair.settle()
+    pair.engine.close()
+    assert pair.slow.is_closed and pair.fast.is_closed
+
+
+def test_auto_says_why_it_takes_no_gpu(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(nvidia, "may_use", lambda name: "no NVIDIA driver")
+    with caplog.at_level(logging.INFO):
+        engine = load_engine(find_generator("fast"))
+    assert engine.info.backend == "openvino"
+    for name in ("tensorrt", "tensorrt-rtx"):
+        assert f"backend {name} not used: no NVIDIA driver" in caplog.text
+    engine.close()
+
+
+def test_auto_paints_on_the_cpu_where_tensorrt_breaks(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from rtstyle.inference import tensorrt
+    from rtstyle.style import load_styles
+
+    def broken(*arguments: object) -> None:
+        raise EngineError("TensorRT cannot run", "torch is a CPU build", "run: rtstyle doctor")
+
+    monkeypatch.setattr(nvidia, "may_use", lambda name: "")
+    monkeypatch.setattr(tensorrt, "load_tensorrt", broken)
+    generator = find_generator("fast")
+    engine = load_engine(generator)
+    assert isinstance(engine, HotSwapEngine)
+    style = load_styles(generator.styles)["starry-night"]
+    for _ in range(3):
+        assert engine.stylize(np.zeros((32, 32, 3), np.uint8), style).shape == (32, 32, 3)
+    engine.close()
+    assert caplog.text.count("tensorrt is not used: TensorRT cannot run") == 1
