@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
@@ -19,13 +20,15 @@ from ..container import BT709, LIMITED_RANGE, PictureFormat
 from ..errors import SinkError
 from ..frame import Frame, Pixels
 
+os.environ.setdefault("SVT_LOG", "1")  # errors only; SVT-AV1 writes pages to stderr
+
 DEFAULT_CODECS = {"webm": "libsvtav1"}
 """By container; libx264 elsewhere."""
 
 QUALITY = {
     "libx264": {"preset": "veryfast", "crf": "18"},
-    "libx265": {"preset": "veryfast", "crf": "20"},
-    "libsvtav1": {"preset": "10", "crf": "30"},
+    "libx265": {"preset": "veryfast", "crf": "20", "x265-params": "log-level=none"},
+    "libsvtav1": {"preset": "9", "crf": "30"},
     "libvpx-vp9": {"deadline": "good", "cpu-used": "5", "row-mt": "1", "crf": "30", "b": "0"},
     "h264_nvenc": {"preset": "p4", "rc": "vbr", "cq": "19"},
     "hevc_nvenc": {"preset": "p4", "rc": "vbr", "cq": "21"},
@@ -155,7 +158,8 @@ class Encoder:
                 fix="choose another --codec or another extension for the output",
             ) from error
         stream = cast(VideoStream, added)
-        if "265" in options.codec or "hevc" in options.codec:
+        is_hevc = "265" in options.codec or "hevc" in options.codec
+        if is_hevc and container.format.name in ("mp4", "mov"):
             stream.codec_context.codec_tag = "hvc1"  # Apple's players open no other
         if container.format.name == "avi":
             stream.codec_context.max_b_frames = 0  # AVI stores no presentation times
