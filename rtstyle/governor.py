@@ -19,7 +19,7 @@ from .inference import Engine
 
 logger = logging.getLogger(__name__)
 
-HEIGHTS_PX = (720, 640, 576, 540, 480, 432, 384, 360, 320, 288, 240, 192, 144)
+HEIGHTS_PX = (720, 640, 576, 540, 480, 432, 384, 360, 320, 288, 240)
 FULL = 0.92
 """Share of the frame period above which a size is too slow."""
 ROOM = 0.75
@@ -27,6 +27,9 @@ ROOM = 0.75
 NEGLIGIBLE = 0.15
 """Inference that takes this share of the period gains little from getting smaller."""
 WINDOW = 20
+ENOUGH = 10
+"""Frames on which a change is decided; only a `FEW` where a size takes `HOPELESS` periods."""
+FEW, HOPELESS = 3, 3.0
 PATIENCE_SECONDS = 4.0
 MAX_PATIENCE_SECONDS = 120.0
 HELD_SECONDS = 20.0
@@ -59,9 +62,11 @@ class Governor:
         """
         self._inference.append(inference_seconds)
         self._rest.append(cost_seconds - inference_seconds)
-        if self.is_pinned or len(self._rest) < WINDOW // 2:
+        if self.is_pinned or len(self._rest) < FEW:
             return None
         cost = _high(self._inference), _high(self._rest)
+        if len(self._rest) < ENOUGH and sum(cost) < HOPELESS * self.period_seconds:
+            return None
         if sum(cost) > FULL * self.period_seconds:
             return self._smaller(*cost)
         return self._larger(*cost, now_seconds)

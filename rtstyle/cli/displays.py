@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 KINDS = ("auto", "qt", "highgui", "none")
 WITHOUT = "go without: rtstyle live --record out.mkv, rtstyle camera, or rtstyle video for files"
+INSTALL_QT = "run: pip install 'rtstyle[gui]'"
 QT_LIBRARIES = "sudo apt install libxcb-cursor0 libegl1 libxkbcommon-x11-0"
 
 
@@ -64,7 +65,10 @@ def has_display() -> bool:
 def missing_for_qt() -> tuple[str, str] | None:
     """Why the Qt window would not open, and what to do; Qt itself would abort the process."""
     if find_spec("PySide6") is None:
-        return "PySide6 is not installed", "run: pip install 'rtstyle[gui]'"
+        return "PySide6 is not installed", INSTALL_QT
+    if sys.version_info < (3, 12) and _qt_version() >= (6, 12):
+        # It gives up a reference to None on every call into Python, until Python itself gives up.
+        return "PySide6 6.12 crashes with Python 3.11", INSTALL_QT
     libraries = ["libEGL.so.1"] if sys.platform.startswith("linux") else []
     if libraries and not os.environ.get("QT_QPA_PLATFORM") and "DISPLAY" in os.environ:
         libraries.append("libxcb-cursor.so.0")
@@ -74,6 +78,12 @@ def missing_for_qt() -> tuple[str, str] | None:
         except OSError:
             return f"the library {library} is missing", f"run: {QT_LIBRARIES}"
     return None
+
+
+def _qt_version() -> tuple[int, int]:
+    from PySide6 import __version_info__
+
+    return __version_info__[0], __version_info__[1]
 
 
 def load_window(kind: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt
+from PySide6.QtCore import QMargins, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
@@ -98,15 +98,14 @@ def draw_lines(painter: QPainter, rect: QRect, lines: Sequence[str], *, at_left:
     font = QFont("monospace", 10)
     font.setStyleHint(QFont.StyleHint.Monospace)
     painter.setFont(font)
-    metrics = QFontMetrics(font)
-    width = max(metrics.horizontalAdvance(line) for line in lines) + 2 * MARGIN_PX
-    height = metrics.lineSpacing() * len(lines) + 2 * MARGIN_PX
-    left = MARGIN_PX if at_left else rect.width() - width - MARGIN_PX
-    box = QRect(left, MARGIN_PX, width, height)
-    painter.fillRect(box, QColor(0, 0, 0, 170))
+    text, flags = "\n".join(lines), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
+    inside = QFontMetrics(font).boundingRect(rect, flags, text)
+    left = 2 * MARGIN_PX if at_left else rect.width() - inside.width() - 2 * MARGIN_PX
+    inside.moveTo(left, 2 * MARGIN_PX)
+    margin = QMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
+    painter.fillRect(inside.marginsAdded(margin), QColor(0, 0, 0, 170))
     painter.setPen(QColor("#f2f2f2"))
-    inside = box.adjusted(MARGIN_PX, MARGIN_PX, -MARGIN_PX, -MARGIN_PX)
-    painter.drawText(inside, Qt.AlignmentFlag.AlignLeft, "\n".join(lines))
+    painter.drawText(inside, flags, text)
 
 
 def draw_notice(painter: QPainter, rect: QRect, text: str) -> None:

@@ -27,6 +27,9 @@ STYLE_SHEET = """
 QWidget { background: #16181b; color: #e6e6e6; }
 QListWidget { border: none; padding: 2px; font-size: 11px; }
 QListWidget::item { border: 2px solid transparent; border-radius: 4px; }
+QScrollBar { height: 6px; background: transparent; border: none; }
+QScrollBar::handle { background: #44484d; border-radius: 3px; }
+QScrollBar::add-line, QScrollBar::sub-line { width: 0; }
 QListWidget::item:selected { border: 2px solid #e8b23a; color: #ffffff; background: #2a2d31; }
 """
 
