@@ -13,7 +13,7 @@ import typer
 from rtstyle import __version__
 from rtstyle.errors import RtstyleError
 
-from . import camera, cameras, demo, doctor, engines, image, live, styles, video
+from . import batch, camera, cameras, demo, doctor, engines, image, live, styles, video
 
 app = typer.Typer(
     name="rtstyle",
@@ -42,6 +42,7 @@ def options(
 
 
 app.command()(video.video)
+app.command()(batch.batch)
 app.command()(image.image)
 app.command()(live.live)
 app.command()(camera.camera)
