@@ -84,7 +84,7 @@ class Finder:
             return None
         if self._live:
             sighting = self._collect(0.0) if self._pending else None
-            if self._pending is None and self._is_due(frame):
+            if not self.lost and self._pending is None and self._is_due(frame):
                 self._ask(frame, wanted)
             return sighting
         due = self._num_frames % EVERY_FRAMES == 0

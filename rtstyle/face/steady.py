@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -70,8 +70,9 @@ class _Track:
     box: Box
     filter: OneEuro
     seen_at_seconds: float
+    at_once: bool
     alpha: float = 0.0
-    chosen: bool = field(default=True)
+    chosen: bool = False
 
     def move(self, x: float, y: float) -> None:
         self.measured = self.measured + np.array([x, y, 0.0, 0.0])
@@ -129,7 +130,8 @@ class Steady:
         faces = []
         for track in self._tracks:
             pose = track.filter.step(track.measured, time_seconds)
-            step = elapsed / FADE_SECONDS
+            step = 1.0 if track.at_once else elapsed / FADE_SECONDS
+            track.at_once = False
             track.alpha = min(1.0, max(0.0, track.alpha + (step if track.chosen else -step)))
             if track.alpha > 0:
                 faces.append(Face(track.box, crop_to_frame(pose), CROP_PX, track.alpha))
@@ -143,8 +145,7 @@ class Steady:
     def _begin(self, found: Detection, seen_at_seconds: float) -> None:
         pose = pose_of(found)
         filter = OneEuro(pose, seen_at_seconds, self._smoothing)
-        alpha = 1.0 if self._fresh else 0.0
-        self._tracks.append(_Track(pose, found.box, filter, seen_at_seconds, alpha, self._fresh))
+        self._tracks.append(_Track(pose, found.box, filter, seen_at_seconds, self._fresh))
 
     def _choose(self, time_seconds: float, max_faces: int) -> None:
         def rank(track: _Track) -> float:
