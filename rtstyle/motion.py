@@ -35,7 +35,7 @@ MIN_CHANGE, MAX_CHANGE = 1.25, 1.75
 White noise of 2 levels (rms) leaves 0.16 in the difference of two windows, so that the lower one is
 seven deviations away; a true change of two levels is above the upper one."""
 
-NOISE_QUANTILE, NOISE_FACTOR = 0.25, 1.5
+NOISE_QUANTILE, NOISE_FACTOR = 0.25, 2.5
 """The noise is what the stillest quarter of the tiles shows; a change is so much more than it."""
 
 SETTLE_FRAMES = 3
@@ -108,21 +108,33 @@ def _flow(small: Pixels, last: Pixels) -> tuple[NDArray[np.float32], Mask, float
     2018, "Learning Blind Video Temporal Consistency", after Sundaram et al. 2010), else 0.
     """
     luma, last_luma = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (small, last))
-    back, forth = (np.zeros((*luma.shape, 2), np.float32) for _ in range(2))
-    if min(luma.shape) >= MIN_SIDE_PX:
-        dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        back = dis.calc(luma, last_luma, back)
-        forth = dis.calc(last_luma, luma, forth)
+    back, forth = _dis(luma, last_luma, 1), _dis(last_luma, luma, 2)
     at_x, at_y = cv2.split(cv2.add(positions(*luma.shape), back))
     explained = cv2.remap(last_luma, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     # Outside the picture nothing returns: the far value fails the test below.
     returned = cv2.remap(forth, at_x, at_y, cv2.INTER_LINEAR, borderValue=(1e3, 1e3))
-    miss = cv2.blur(cv2.absdiff(luma, explained), (5, 5))
     apart = _squared_length(cv2.add(back, returned))
     lengths = cv2.add(_squared_length(back), _squared_length(returned))
     agree = cv2.compare(apart, cv2.addWeighted(lengths, 0.01, lengths, 0, 0.5), cv2.CMP_LE)
-    reliable = cv2.LUT(cv2.bitwise_or(miss, cv2.bitwise_not(agree)), RELIABLE_AT_MISS)
-    return np.asarray(back), np.asarray(reliable), float(miss.mean())
+    moved_miss = cv2.blur(cv2.absdiff(luma, explained), (5, 5))
+    unmoved_miss = cv2.blur(cv2.absdiff(luma, last_luma), (5, 5))
+    unmoved = cv2.compare(cv2.add(unmoved_miss, 1), moved_miss, cv2.CMP_LT)  # type: ignore[call-overload]
+    lost = cv2.bitwise_not(cv2.bitwise_or(agree, unmoved))
+    miss = cv2.min(moved_miss, unmoved_miss)
+    back = cv2.copyTo(np.zeros_like(back), unmoved, back)
+    reliable = cv2.LUT(cv2.bitwise_or(miss, lost), RELIABLE_AT_MISS)
+    back, reliable = (np.asarray(values, np.float32) for values in (back, reliable))
+    return back, reliable, float(miss.mean())
+
+
+def _dis(luma: cv2.typing.MatLike, other: cv2.typing.MatLike, finest_scale: int) -> NDArray:
+    flow = np.zeros((*luma.shape, 2), np.float32)
+    if min(luma.shape) < MIN_SIDE_PX:
+        return flow
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    dis.setFinestScale(finest_scale)
+    dis.setVariationalRefinementIterations(0)
+    return dis.calc(luma, other, flow)
 
 
 def _squared_length(vectors: cv2.typing.MatLike) -> cv2.typing.MatLike:
