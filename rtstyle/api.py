@@ -10,13 +10,14 @@ import numpy as np
 from .controls import Controls
 from .frame import Pixels, check_pixels
 from .inference import Engine, load_engine
+from .own_styles import with_own_styles
 from .pipeline import paint_pixels
 from .shelf import DEFAULT_GENERATOR, find_generator
 from .style import Style, StyleBank, load_styles
 
 
 def load(generator: str = DEFAULT_GENERATOR, backend: str = "auto") -> tuple[Engine, StyleBank]:
-    """An engine for a generator of the shelf, and its bank of styles.
+    """An engine for a generator of the shelf, and its bank of styles with the user's own.
 
     Raises:
         EngineError: generator or backend cannot be loaded.
@@ -29,7 +30,9 @@ def load(generator: str = DEFAULT_GENERATOR, backend: str = "auto") -> tuple[Eng
         only = Style(info.name, np.zeros(0, np.float32), info.weights_sha256)
         return engine, StyleBank(only.generator, {only.name: only})
     bank = load_styles(shelved.styles, info.num_style_values or None)
-    return engine, bank.checked_for(info.weights_sha256) if info.num_style_values else bank
+    if info.num_style_values == 0:
+        return engine, bank
+    return engine, with_own_styles(bank.checked_for(info.weights_sha256))
 
 
 def stylize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +18,17 @@ ORIGINAL = "original"
 
 SCHEMA = 1
 
+THUMBNAIL_PREFIX = "thumbnail:"
+"""In a file, a style's thumbnail lies beside its vector under this and its name."""
+
 
 @dataclass(frozen=True, eq=False)
 class Style:
     """A way to paint, for one generator.
 
     `vector` (P,) float32 is the generator's style input; `generator` the hash of the weights that
-    it was trained with. The rest is what a user is told about the picture it was learned from.
+    it was trained with, `generator_name` what they were called then. `thumbnail` (H, W, 3) uint8
+    shows what it does. The rest is what a user is told about the picture it was learned from.
     """
 
     name: str
@@ -34,6 +38,8 @@ class Style:
     author: str = ""
     year: str = ""
     licence: str = ""
+    generator_name: str = ""
+    thumbnail: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         if self.vector.ndim != 1 or self.vector.dtype != np.float32:
@@ -43,13 +49,22 @@ class Style:
         if not np.isfinite(self.vector).all():
             raise StyleError(f"the style '{self.name}' holds values that are no numbers")
 
+    @property
+    def trained_for(self) -> str:
+        """Its generator in words."""
+        return f"{self.generator_name or 'weights'} {self.generator[:12]}"
+
 
 @dataclass(frozen=True)
 class StyleBank:
-    """Styles of one generator by name, in the order of the shelf."""
+    """Styles of one generator by name, in the order of the shelf.
+
+    `others` are known, but belong to other generators.
+    """
 
     generator: str
     styles: Mapping[str, Style] = field(default_factory=dict)
+    others: Mapping[str, Style] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Style]:
         return iter(self.styles.values())
@@ -70,6 +85,8 @@ class StyleBank:
         try:
             return self.styles[name]
         except KeyError:
+            if name in self.others:
+                raise self._foreign(self.others[name]) from None
             near = difflib.get_close_matches(name.lower(), self.names, n=3, cutoff=0.4)
             fix = f"did you mean: {', '.join(near)}?" if near else ""
             raise StyleError(
@@ -105,12 +122,19 @@ class StyleBank:
         added = {style.name: style for style in styles}
         for style in added.values():
             if style.generator != self.generator:
-                raise StyleError(
-                    f"the style '{style.name}' belongs to another generator",
-                    f"it was trained for {style.generator[:12]}, this is {self.generator[:12]}",
-                    "train it again for this generator: rtstyle train style",
-                )
-        return StyleBank(self.generator, {**self.styles, **added})
+                raise self._foreign(style)
+        return replace(self, styles={**self.styles, **added})
+
+    def with_others(self, styles: Iterable[Style]) -> StyleBank:
+        """This bank, which can then say of these styles that they belong to other generators."""
+        return replace(self, others={**self.others, **{style.name: style for style in styles}})
+
+    def _foreign(self, style: Style) -> StyleError:
+        return StyleError(
+            f"the style '{style.name}' belongs to another generator",
+            f"it was trained for {style.trained_for}, this is {self.generator[:12]}",
+            "train it again for this generator: rtstyle train style",
+        )
 
 
 def load_styles(path: Path, num_values: int | None = None) -> StyleBank:
@@ -135,7 +159,13 @@ def load_styles(path: Path, num_values: int | None = None) -> StyleBank:
                 )
             generator = header["generator"]
             styles = [
-                Style(generator=generator, vector=file.get_tensor(facts["name"]), **facts)
+                Style(
+                    generator=generator,
+                    generator_name=header.get("generator_name", ""),
+                    vector=file.get_tensor(facts["name"]),
+                    thumbnail=_thumbnail(file, facts["name"]),
+                    **facts,
+                )
                 for facts in header["styles"]
             ]
     except FileNotFoundError:
@@ -146,7 +176,8 @@ def load_styles(path: Path, num_values: int | None = None) -> StyleBank:
         if num_values is not None and style.vector.size != num_values:
             raise StyleError(
                 f"the style '{style.name}' in {path.name} does not fit the generator",
-                f"it has {style.vector.size} values, the generator takes {num_values}",
+                f"it was trained for {style.trained_for}, with {style.vector.size} values; "
+                f"this one takes {num_values}",
             )
     return StyleBank(generator, {style.name: style for style in styles})
 
@@ -159,7 +190,21 @@ def save_styles(path: Path, bank: StyleBank) -> None:
     header = {
         "schema": SCHEMA,
         "generator": bank.generator,
+        "generator_name": next((style.generator_name for style in bank), ""),
         "styles": [{key: getattr(style, key) for key in facts} for style in bank],
     }
-    vectors = {style.name: np.ascontiguousarray(style.vector) for style in bank}
-    save_file(vectors, path, metadata={"rtstyle": json.dumps(header)})
+    tensors: dict[str, NDArray] = {style.name: np.ascontiguousarray(style.vector) for style in bank}
+    for style in bank:
+        if style.thumbnail is not None:
+            tensors[THUMBNAIL_PREFIX + style.name] = np.ascontiguousarray(style.thumbnail)
+    save_file(tensors, path, metadata={"rtstyle": json.dumps(header)})
+
+
+def _thumbnail(file, name: str) -> NDArray[np.uint8] | None:
+    """The picture (H, W, 3) of a style in an open file; None if there is none that can be shown."""
+    key = THUMBNAIL_PREFIX + name
+    if key not in file.keys():  # noqa: SIM118 - safe_open is no mapping
+        return None
+    pixels = file.get_tensor(key)
+    is_picture = pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3
+    return pixels if is_picture else None

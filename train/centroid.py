@@ -77,7 +77,7 @@ def _memberships(
     if method == "kmeans":
         from sklearn.cluster import KMeans
 
-        labels = KMeans(num_classes, n_init=4, random_state=SEED).fit_predict(samples)
+        labels = KMeans(num_classes, random_state=SEED).fit_predict(samples)
         return np.eye(num_classes)[labels]
     from sklearn.mixture import GaussianMixture
 

@@ -36,6 +36,11 @@ def load_picture(path: Path, short_side: int | None = None, long_side: int | Non
         scale = min(scale, short_side / min(image.size))
     if long_side:
         scale = min(scale, long_side / max(image.size))
+    return picture_tensor(image, scale)
+
+
+def picture_tensor(image: Image.Image, scale: float = 1.0) -> Tensor:
+    """An RGB picture as (3, H, W) in [0, 1], made smaller by `scale` where that is below 1."""
     if scale < 1:
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Image.Resampling.LANCZOS)
@@ -72,6 +77,7 @@ class PhotoCrops:
         self,
         folders: Sequence[Path],
         size: int,
+        min_photos: int = MIN_PHOTOS,
         *,
         exclude: Sequence[str] = (),
         min_side_px: int = 160,
@@ -87,11 +93,11 @@ class PhotoCrops:
                 continue
             if min(photo.shape[1:]) >= min_side_px:
                 self.photos.append((photo * 255).round().to(torch.uint8))
-        if len(self.photos) < MIN_PHOTOS:
+        if len(self.photos) < min_photos:
             names = ", ".join(str(f) for f in folders)
             raise TrainError(
                 f"only {len(self.photos)} usable photos in {names}\n"
-                f"at least {MIN_PHOTOS} are needed, each at least {min_side_px} px wide and high"
+                f"at least {min_photos} are needed, each at least {min_side_px} px wide and high"
             )
 
     def batch(self, count: int, generator: torch.Generator) -> Tensor:

@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
+from rtstyle.errors import EngineError, RtstyleError
 
-class TrainError(Exception):
+EXTRA_PACKAGES = {"onnx", "sklearn", "tensorboard", "torch", "torchvision"}
+"""What the extra `train` brings, by the names under which it is imported."""
+
+
+class TrainError(RtstyleError):
     """What went wrong, why, and what to do, in at most three lines."""
+
+    exit_code = 2
+
+
+def missing_extra(error: ModuleNotFoundError) -> EngineError | None:
+    """The error to show where a package of the extra `train` is missing; None if it is another."""
+    package = (error.name or "").split(".")[0]
+    if package not in EXTRA_PACKAGES:
+        return None
+    return EngineError(
+        "training needs packages that rtstyle itself does without",
+        f"{package} is not installed",
+        "run: pip install 'rtstyle[train]'",
+    )

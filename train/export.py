@@ -85,6 +85,7 @@ def export(checkpoint: Path, out: Path, name: str, photo: Tensor, licence: str) 
         "num_style_values": str(model.net.num_style_values),
         "size_multiple": str(model.net.config.size_multiple),
         "normalisation": "instance",
+        "architecture": json.dumps(model.net.config.asdict()),
         "style_short_side_px": str(recipe.style_short_side_px),
         "training": json.dumps({"recipe": recipe.name, "steps": saved.step}),
         "licence": licence,
@@ -166,7 +167,12 @@ def write_styles(table: np.ndarray, recipe: Recipe, generator: str, path: Path) 
         keys = ("title", "author", "year", "licence")
         values = {key: getattr(style, key) for key in keys} if style else {}
         entries.append({"name": name, **values})
-    header = {"schema": STYLES_SCHEMA, "generator": generator, "styles": entries}
+    header = {
+        "schema": STYLES_SCHEMA,
+        "generator": generator,
+        "generator_name": path.stem,
+        "styles": entries,
+    }
     vectors = {
         name: np.ascontiguousarray(row, np.float32)
         for name, row in zip(recipe.style_names, table, strict=True)

@@ -13,7 +13,7 @@ import typer
 from rtstyle import __version__
 from rtstyle.errors import RtstyleError
 
-from . import batch, camera, cameras, demo, doctor, engines, image, live, styles, video
+from . import batch, camera, cameras, demo, doctor, engines, image, live, styles, train, video
 
 app = typer.Typer(
     name="rtstyle",
@@ -47,7 +47,8 @@ app.command()(image.image)
 app.command()(live.live)
 app.command()(camera.camera)
 app.command()(cameras.cameras)
-app.command()(styles.styles)
+app.add_typer(styles.app, name="styles")
+app.command(context_settings=train.SETTINGS)(train.train)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.add_typer(engines.app, name="engines")

@@ -1,4 +1,4 @@
-"""`rtstyle styles`: list the styles, or see them all on a photo."""
+"""`rtstyle styles`: list the styles, see them all on photos, keep some of one's own."""
 
 from __future__ import annotations
 
@@ -13,10 +13,18 @@ from . import styling
 
 SCHEMA = 1
 
+app = typer.Typer()
 
+
+@app.callback(invoke_without_command=True)
 def styles(
+    context: typer.Context,
     sheet: Annotated[
-        Path | None, typer.Option(help="Render every style on this photo.", metavar="PHOTO")
+        list[Path] | None,
+        typer.Option(
+            help="Render every style on this photo; give it twice for two side by side.",
+            metavar="PHOTO",
+        ),
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Where --sheet is written.")
@@ -28,13 +36,16 @@ def styles(
     as_json: styling.JSONOption = False,
 ) -> None:
     """List the styles; with --sheet, see all of them on a photo of yours."""
-    if sheet is not None:
+    if context.invoked_subcommand is not None:
+        return
+    if sheet:
         write_sheet(sheet, output, columns, generator, backend, overwrite=overwrite)
         return
+    from rtstyle.own_styles import with_own_styles
     from rtstyle.shelf import find_generator
     from rtstyle.style import load_styles
 
-    bank = load_styles(find_generator(generator).styles)
+    bank = with_own_styles(load_styles(find_generator(generator).styles))
     if as_json:
         keys = ("name", "title", "author", "year", "licence")
         entries = [{key: getattr(style, key) for key in keys} for style in bank]
@@ -46,10 +57,37 @@ def styles(
         print(f"{style.name:<{width}}  {facts or 'the picture as it is'}")
 
 
-def write_sheet(
-    photo: Path, output: Path, columns: int, generator: str, backend: str, *, overwrite: bool
+@app.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="A .style file (see: rtstyle train style).")],
+    name: Annotated[str | None, typer.Option(help="Name to give it.")] = None,
+    generator: styling.GeneratorOption = "fast",
+    overwrite: styling.OverwriteOption = False,
 ) -> None:
-    """Render the photo and every style on it, with captions, into one picture."""
+    """Keep a style of your own: its name then works like that of any other style."""
+    from rtstyle.own_styles import add_style
+    from rtstyle.shelf import find_generator
+    from rtstyle.style import load_styles
+
+    shelf = load_styles(find_generator(generator).styles)
+    added = add_style(file, shelf, name, overwrite=overwrite)
+    print(f"{added}\nuse it with: --style {added.stem}", file=sys.stderr)
+
+
+@app.command()
+def remove(name: Annotated[str, typer.Argument(help="Name of a style that you added.")]) -> None:
+    """Remove a style that you added."""
+    from rtstyle.own_styles import remove_style
+
+    print(f"removed {remove_style(name)}", file=sys.stderr)
+
+
+def write_sheet(
+    photos: list[Path], output: Path, columns: int, generator: str, backend: str, *, overwrite: bool
+) -> None:
+    """Render the photos and every style on them, with captions, into one picture."""
+    import numpy as np
+
     from rtstyle.capture.images import read_image
     from rtstyle.contact_sheet import contact_sheet
     from rtstyle.controls import Controls
@@ -59,13 +97,15 @@ def write_sheet(
     from rtstyle.style import ORIGINAL
 
     check_image_output(output, overwrite=overwrite)
-    pixels = read_image(photo)
-    pixels = resize(pixels, *processing_size(pixels.shape[0], pixels.shape[1], None))
+    pictures = [read_image(photo) for photo in photos]
+    height, _ = processing_size(pictures[0].shape[0], pictures[0].shape[1], None)
+    pictures = [resize(p, height, round(p.shape[1] * height / p.shape[0])) for p in pictures]
     engine, bank, _ = styling.load_painter(generator, backend, None)
-    cells = [("photo", pixels)]
+    cells = [("photo", np.hstack(pictures))]
     for name in bank.names:
         if name != ORIGINAL:
             controls = Controls(((name, 1.0),))
-            cells.append((name, paint_pixels(engine, bank, pixels, controls)))
+            painted = [paint_pixels(engine, bank, picture, controls) for picture in pictures]
+            cells.append((name, np.hstack(painted)))
     write_image(output, Frame.still(contact_sheet(cells, columns)))
     print(output, file=sys.stderr)
