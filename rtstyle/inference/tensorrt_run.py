@@ -171,7 +171,6 @@ class TensorRTRunner:
 
     def _record_graph(self, slot: _Slot) -> None:
         """Capture the launches of `tensorrt`; TensorRT-RTX does this itself when asked to."""
-        slot.stream.synchronize()
         graph = self._torch.cuda.CUDAGraph()
         # "thread_local": other threads may go on using CUDA while this one records
         with self._torch.cuda.graph(graph, stream=slot.stream, capture_error_mode="thread_local"):
