@@ -127,6 +127,7 @@ class Compiler:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._ready_hw: tuple[int, int] | None = None
+        self._failed: set[tuple[int, int]] = set()
         self._thread: threading.Thread | None = None
 
     def is_ready(self, height: int, width: int) -> bool:
@@ -135,6 +136,8 @@ class Compiler:
             return False
         if self._ready_hw == (height, width):
             return True
+        if (height, width) in self._failed:
+            return False
         self._thread = threading.Thread(
             target=self._prepare, args=(height, width), name="compile", daemon=True
         )
@@ -151,4 +154,5 @@ class Compiler:
             self._engine.prepare(height, width)
             self._ready_hw = height, width
         except RtstyleError as error:
+            self._failed.add((height, width))
             logger.warning("%s", error.what)

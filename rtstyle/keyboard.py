@@ -160,12 +160,12 @@ def figure_lines(session: Session) -> list[str]:
         f"camera {status.camera_rate:.1f} fps" if status.camera_rate else "camera: no rate yet",
     ]
     chosen = "as asked" if status.is_pinned else "chosen for this machine"
-    stages = "  ".join(f"{name} {ms:.1f}" for name, ms in status.stage_ms.items() if ms >= 0.05)
+    stages = [f"{name} {ms:.1f} ms" for name, ms in status.stage_ms.items() if ms >= 0.05]
     return [
         ", ".join(rates),
         f"age p50 / p95 / p99: {status.ages}",
         f"dropped {status.num_dropped} of {status.num_captured}, camera lost {status.num_losses} ×",
         f"painted at {status.size_px} px, {chosen}",
-        f"ms: {stages}",
+        *(", ".join(stages[start : start + 3]) for start in range(0, len(stages), 3)),
         status.backend,
     ]

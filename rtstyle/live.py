@@ -91,9 +91,11 @@ class Session:
         """
         self.stop()
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
         self._compiler.join()
         self.thumbnails.compiler.join()
+        self.pipeline.close()
         for sink in self._sinks:
             try:
                 sink.close()
@@ -184,7 +186,7 @@ class Session:
             self._write(sink, painted)
         figures.painted_rate.add(time.monotonic())
         figures.num_painted += 1
-        if controls.strength > 0 and controls.compare != "before":
+        if inference_seconds > 0:
             self._govern(frame, cost_seconds, inference_seconds)
         self.thumbnails.step(frame)
         if figures.is_due():

@@ -73,23 +73,34 @@ class CameraSource:
             raise DeviceError(f"the camera '{self.camera.name}' is lost")
 
     def close(self) -> None:
+        """At once; while a read is under way, its thread lets go of the camera after it."""
         self._closed = True
-        with self._lock:
+        if self._lock.acquire(blocking=False):
             self._capture.release()
+            self._lock.release()
 
     def _next(self) -> Frame | None:
         """The next picture; None once the camera is closed or lost."""
         for _ in range(MISSES):
-            with self._lock:
-                if self._closed:
-                    return None
-                read, bgr = self._capture.read()
-                captured_at_seconds = self._captured_at_seconds()
-            if read and bgr is not None:
-                pixels: Any = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-                return Frame(pixels, 0, 0, Fraction(1, 30), captured_at_seconds)
+            frame = self._read()
+            if self._closed:
+                self.close()
+                return None
+            if frame is not None:
+                return frame
             time.sleep(MISS_WAIT_SECONDS)
         return None
+
+    def _read(self) -> Frame | None:
+        with self._lock:
+            if self._closed:
+                return None
+            read, bgr = self._capture.read()
+            captured_at_seconds = self._captured_at_seconds()
+        if not read or bgr is None:
+            return None
+        pixels: Any = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        return Frame(pixels, 0, 0, Fraction(1, 30), captured_at_seconds)
 
     def _captured_at_seconds(self) -> float:
         """The driver's stamp where it is on our clock (V4L2 is); so buffering counts as age."""

@@ -39,6 +39,7 @@ class SteadySource:
         self.info: SourceInfo = self._source.info
         self.trouble = ""
         self.num_losses = 0
+        self._let_go: Source | None = None
         self._closed = threading.Event()
         self._awake = threading.Event()
         self._awake.set()
@@ -62,7 +63,7 @@ class SteadySource:
                     if self._closed.is_set() or not self._awake.is_set():
                         break
                 else:
-                    if self._awake.is_set():
+                    if source is not self._let_go:
                         return
             except RtstyleError as error:
                 self._lost(error)
@@ -71,7 +72,7 @@ class SteadySource:
     def pause(self) -> None:
         """Let go of the source until `resume`."""
         self._awake.clear()
-        source = self._source
+        source = self._let_go = self._source
         if source is not None:
             source.close()
 

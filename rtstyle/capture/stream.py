@@ -66,12 +66,20 @@ class StreamSource:
             raise SourceError(f"the stream {self.name} has ended")
 
     def close(self) -> None:
-        """A read under way ends first, which takes two seconds at most."""
+        """At once; while a read is under way, its thread lets go of the stream after it."""
         self._closed = True
-        with self._lock:
+        if self._lock.acquire(blocking=False):
             self._container.close()
+            self._lock.release()
 
     def _next(self) -> Frame | None:
+        frame = self._read()
+        if self._closed:
+            self.close()
+            return None
+        return frame
+
+    def _read(self) -> Frame | None:
         with self._lock:
             if self._closed:
                 return None

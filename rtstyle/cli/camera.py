@@ -10,7 +10,7 @@ import typer
 
 from rtstyle.controls import Controls, Region
 
-from . import starting, styling
+from . import regions, starting, styling
 
 if TYPE_CHECKING:
     from rtstyle.capture.steady import SteadySource
@@ -24,7 +24,11 @@ def camera(
     strength: styling.StrengthOption = 1.0,
     size: starting.SizeOption = None,
     smooth: starting.SmoothOption = 0.5,
-    region: starting.RegionOption = "frame",
+    region: regions.RegionOption = "frame",
+    face_detail: regions.FaceDetailOption = False,
+    face_strength: regions.FaceStrengthOption = 1.0,
+    max_faces: regions.MaxFacesOption = 4,
+    face_range: regions.FaceRangeOption = "short",
     keep_colors: styling.KeepColorsOption = False,
     device: Annotated[
         str | None,
@@ -48,13 +52,16 @@ def camera(
         strength=strength,
         size_px=size,
         keep_colors=keep_colors,
-        region=cast(Region, starting.one_of(region, Region, "--region")),
+        region=cast(Region, region),
+        face_detail=face_detail,
+        face_strength=face_strength,
+        max_faces=max_faces,
         smooth=smooth,
     )
     mode = starting.parse_mode(resolution, rate)
     device = check_device(device)
     with starting.Loader(
-        starting.Start(camera, mode, controls, asked, generator, backend)
+        starting.Start(camera, mode, controls, asked, generator, backend, face_range)
     ) as loader:
         from rtstyle.capture.live import open_live
 
@@ -97,13 +104,10 @@ def open_session(
     """
     from rtstyle.desk import Desk
     from rtstyle.live import Session
-    from rtstyle.pipeline import Pipeline
     from rtstyle.sink.virtual_camera import VirtualCamera, VirtualCameraOptions
 
     source = ready.source
-    session = Session(
-        source, Pipeline(ready.engine, ready.bank), Desk(ready.controls, ready.bank.names)
-    )
+    session = Session(source, ready.pipeline, Desk(ready.controls, ready.pipeline.bank.names))
     options = VirtualCameraOptions(
         source.info.width,
         source.info.height,

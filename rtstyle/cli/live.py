@@ -10,7 +10,7 @@ import typer
 
 from rtstyle.controls import Compare, Controls, Region
 
-from . import displays, starting, styling
+from . import displays, regions, starting, styling
 
 if TYPE_CHECKING:
     from rtstyle.keyboard import Keyboard
@@ -24,7 +24,11 @@ def live(
     strength: styling.StrengthOption = 1.0,
     size: starting.SizeOption = None,
     smooth: starting.SmoothOption = 0.5,
-    region: starting.RegionOption = "frame",
+    region: regions.RegionOption = "frame",
+    face_detail: regions.FaceDetailOption = False,
+    face_strength: regions.FaceStrengthOption = 1.0,
+    max_faces: regions.MaxFacesOption = 4,
+    face_range: regions.FaceRangeOption = "short",
     keep_colors: styling.KeepColorsOption = False,
     compare: Annotated[
         str, typer.Option(help="off, split, side-by-side, or before (unpainted).")
@@ -59,11 +63,14 @@ def live(
         size_px=size,
         keep_colors=keep_colors,
         compare=cast(Compare, starting.one_of(compare, Compare, "--compare")),
-        region=cast(Region, starting.one_of(region, Region, "--region")),
+        region=cast(Region, region),
+        face_detail=face_detail,
+        face_strength=face_strength,
+        max_faces=max_faces,
         smooth=smooth,
     )
     mode = starting.parse_mode(resolution, rate)
-    start = starting.Start(camera, mode, controls, asked, generator, backend)
+    start = starting.Start(camera, mode, controls, asked, generator, backend, face_range)
     session, keyboard = open_session(start, kind, folder)
     keyboard.shows_figures = figures
     started = time.monotonic()
@@ -96,13 +103,12 @@ def open_session(start: starting.Start, kind: str, folder: Path) -> tuple[Sessio
     from rtstyle.desk import Desk
     from rtstyle.keyboard import Keyboard
     from rtstyle.live import Session
-    from rtstyle.pipeline import Pipeline
     from rtstyle.takes import Takes
 
     session = Session(
         source,
-        Pipeline(ready.engine, ready.bank),
-        Desk(ready.controls, ready.bank.names),
+        ready.pipeline,
+        Desk(ready.controls, ready.pipeline.bank.names),
         draws_split=kind != "none",
     )
     return session, Keyboard(session, Takes(session, folder))

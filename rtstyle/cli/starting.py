@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rtstyle.capture.steady import SteadySource
     from rtstyle.inference import Engine
     from rtstyle.live import Session
+    from rtstyle.pipeline import Pipeline
     from rtstyle.style import StyleBank
     from rtstyle.takes import Takes
 
@@ -54,9 +55,6 @@ SizeOption = Annotated[
     ),
 ]
 SmoothOption = Annotated[float, typer.Option("--smooth", help="Smoothing over time, 0 to 1.")]
-RegionOption = Annotated[
-    str, typer.Option("--region", help="What to paint: frame, face, background or person.")
-]
 SecondsOption = Annotated[
     float | None, typer.Option("--seconds", help="Stop after this time.", show_default=False)
 ]
@@ -72,15 +70,15 @@ class Start:
     mix: styling.Mix | None
     generator: str
     backend: str
+    face_range: str = "short"
 
 
 @dataclass(frozen=True)
 class Started:
-    """An open source and a loaded, compiled engine."""
+    """An open source, and a pipeline whose engine is compiled for its pictures."""
 
     source: SteadySource
-    engine: Engine
-    bank: StyleBank
+    pipeline: Pipeline
     controls: Controls
 
 
@@ -103,17 +101,19 @@ class Loader(AbstractContextManager["Loader"]):
         Raises:
             RtstyleError: no such style, or the engine cannot be loaded; the source is closed.
         """
-        from rtstyle.pipeline import processing_size
+        from rtstyle.face import FaceOptions
+        from rtstyle.pipeline import Pipeline, processing_size
 
         try:
             engine, bank, mix = self._painter.result()
             controls = replace(self._start.controls, mix=mix)
             info = source.info
+            face_options = FaceOptions(self._start.face_range, live=True)  # type: ignore[arg-type]
             engine.prepare(*processing_size(info.height, info.width, controls.size_px))
         except BaseException:
             source.close()
             raise
-        return Started(source, engine, bank, controls)
+        return Started(source, Pipeline(engine, bank, face_options), controls)
 
 
 def one_of(value: str, choices: Any, option: str) -> str:
