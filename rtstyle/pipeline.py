@@ -129,10 +129,11 @@ class Pipeline:
             return None
         alphas = tuple(face.alpha for face in frame.faces) if paints_faces(controls) else ()
         fading, self._alphas = alphas != self._alphas, alphas
-        # A face that fades in or out changes the painting of what stands still.
-        if self._layer is not None and fading:
-            return replace(self._layer, dissolve=DISSOLVE_FRAMES)
-        return self._layer
+        if self._layer is None or not fading:
+            return self._layer
+        # A face that fades in or out changes the painting of what stands still: where only faces
+        # are painted there is no past, else it passes over within some frames.
+        return None if controls.region == "face" else replace(self._layer, dissolve=DISSOLVE_FRAMES)
 
     def _paint_whole(self, pixels: Pixels, size_hw: tuple[int, int], style: Style) -> Pixels:
         with self.times.stage("resize"):

@@ -35,7 +35,8 @@ def test_a_still_face_seen_through_noise_stands_still() -> None:
 
 def test_a_moving_face_is_followed() -> None:
     """At half a side a second, the crop is less than a twentieth of its side behind."""
-    steady = Steady()
+    steady, x = Steady(), 100.0
+    faces = shown(steady, -1 / 30, detection(x, 100))
     for index in range(90):
         x = 100 + 80 * index / 30
         faces = shown(steady, index / 30, detection(x, 100))
@@ -45,7 +46,8 @@ def test_a_moving_face_is_followed() -> None:
 def test_motion_carries_a_face_without_lag() -> None:
     steady, drift = Steady(), Drift()
     shown(steady, 0.0, detection(100, 90))
-    start = centre(steady.faces(0.0, 4)[0])
+    faces = steady.faces(0.0, 4)
+    start = centre(faces[0])
     for index in range(1, 6):
         drift.observe(frame(index, motion=flow_motion(1, 0.5)))
         steady.carry(drift, index - 1)
@@ -69,6 +71,7 @@ def test_a_low_score_keeps_a_face_but_begins_none() -> None:
     assert shown(steady, 0.0, detection(100, 100, score=0.5)) == ()
     assert shown(steady, 0.1, detection(100, 100, score=0.65)) == ()
     assert 0 < shown(steady, 0.2, detection(100, 100, score=0.9))[0].alpha < 1
+    faces = ()
     for step in range(3, 20):
         faces = shown(steady, step / 10, detection(100, 100, score=0.45))
     assert len(faces) == 1 and faces[0].alpha == 1
@@ -103,7 +106,7 @@ def test_at_the_start_of_a_scene_faces_are_there_at_once() -> None:
 
 
 def test_two_faces_are_not_mixed_up_whatever_the_order() -> None:
-    steady = Steady()
+    steady, faces = Steady(), ()
     for index in range(30):
         found = [detection(100, 100, 100), detection(200, 100, 80)]
         faces = shown(steady, index / 30, *(found if index % 2 else found[::-1]))

@@ -44,7 +44,7 @@ def test_the_face_is_found_where_it_is_at_widths_of_all_kinds(eyes: MediaPipeVis
         assert found.faces is not None and len(found.faces) == 1
         face = found.faces[0]
         middle = face.eyes.mean(axis=0)
-        np.testing.assert_allclose(middle, (width // 2 - 10, 41), atol=9)
+        np.testing.assert_allclose(middle, (width // 2 - 12, 36), atol=9)
         assert face.eyes[0, 0] < face.eyes[1, 0] and face.ears[0, 0] < face.ears[1, 0]
         assert middle[1] < face.mouth[1] < middle[1] + 40
 
