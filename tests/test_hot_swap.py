@@ -58,12 +58,12 @@ class Painter:
 class Pair:
     """A slow engine, a fast one, and both as one."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, waits: bool = False) -> None:
         self.slow, self.fast = Painter("openvino", SLOW), Painter("tensorrt", FAST)
         self.num_loads = 0
         self.load_error: Exception | None = None
         self.watch: BuildWatch | None = None
-        self.engine = HotSwapEngine(self.slow, "tensorrt", self.load)
+        self.engine = HotSwapEngine(self.slow, "tensorrt", self.load, waits=waits)
 
     def load(self, watch: BuildWatch) -> Painter:
         self.watch = watch
@@ -219,6 +219,19 @@ def test_preparing_ahead_reaches_both(pair: Pair) -> None:
     pair.settle()
     assert pair.fast.is_prepared(16, 24)
     assert pair.paint(16, 24) == FAST
+
+
+def test_for_files_every_frame_waits_so_that_two_runs_are_the_same() -> None:
+    pair = Pair(waits=True)
+    pair.fast.refuses = {(16, 16)}
+    assert [pair.paint(), pair.paint(16, 16), pair.paint(24, 8)] == [FAST, SLOW, FAST]
+    assert [pair.paint(), pair.paint(16, 16), pair.paint(24, 8)] == [FAST, SLOW, FAST]
+    pair.engine.close()
+    broken = Pair(waits=True)
+    broken.load_error = EngineError("there is no GPU 3")
+    assert [broken.paint(), broken.paint()] == [SLOW, SLOW]
+    assert broken.num_loads == 1
+    broken.engine.close()
 
 
 def test_closing_stops_a_build_under_way(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:

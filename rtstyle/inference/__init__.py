@@ -85,12 +85,14 @@ class GpuOptions:
 
     `gpu` is its number, as nvidia-smi counts. `plans` is a folder of plans that the user had
     compiled ahead of time (`rtstyle engines build`); plans are code, so it is theirs to name.
-    `cuda_graph` replays the launches of a frame as one.
+    `cuda_graph` replays the launches of a frame as one. With `waits`, `auto` paints no frame before
+    the GPU's engine is compiled: for files, whose frames must not depend on how long that takes.
     """
 
     gpu: int = 0
     plans: Path | None = None
     cuda_graph: bool = False
+    waits: bool = False
 
     @classmethod
     def from_environment(cls) -> GpuOptions:
@@ -171,7 +173,8 @@ def _with_gpu(engine: Engine, generator: ShelvedGenerator, gpu: GpuOptions) -> E
         from .tensorrt import load_tensorrt
 
         logger.info("backend %s follows when it is compiled", name)
-        return HotSwapEngine(engine, name, partial(load_tensorrt, generator, name, gpu))
+        load_fast = partial(load_tensorrt, generator, name, gpu)
+        return HotSwapEngine(engine, name, load_fast, waits=gpu.waits)
     return engine
 
 

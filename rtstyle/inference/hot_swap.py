@@ -30,15 +30,22 @@ class HotSwapEngine:
     A worker thread loads the fast engine and prepares it for the size of the frames that come, so
     the change falls between two frames and costs none. When the fast engine fails, at whatever
     point, the frame is painted by `current` and so are all after it; the user is told once.
-    `info.status` says how things stand, for a window to show.
+    `info.status` says how things stand, for a window to show. With `waits`, a frame waits until the
+    fast engine is ready for its size or refused it.
 
     `stylize` is called by one thread; `prepare`, `info` and `close` by any.
     """
 
     def __init__(
-        self, current: Engine, name: str, load_fast: Callable[[BuildWatch], FastEngine]
+        self,
+        current: Engine,
+        name: str,
+        load_fast: Callable[[BuildWatch], FastEngine],
+        *,
+        waits: bool = False,
     ) -> None:
         self._current, self._name, self._load_fast = current, name, load_fast
+        self._waits = waits
         self._fast: FastEngine | None = None
         self._watch = BuildWatch()
         self._worker: threading.Thread | None = None
@@ -104,13 +111,17 @@ class HotSwapEngine:
                 self._start_worker(asked)
             return fast
         if is_idle and (height, width) not in self._refused:
-            self._start_worker((height, width))
+            worker = self._start_worker((height, width))
+            if self._waits:
+                worker.join()
+                return self._ready(height, width)
         return None
 
-    def _start_worker(self, size: tuple[int, int]) -> None:
+    def _start_worker(self, size: tuple[int, int]) -> threading.Thread:
         name = f"{self._name} {size[1]}x{size[0]}"
         self._worker = threading.Thread(target=self._work, args=size, name=name, daemon=True)
         self._worker.start()
+        return self._worker
 
     def _work(self, height: int, width: int) -> None:
         try:
