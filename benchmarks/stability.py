@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rtstyle.frame import Pixels, positions
 
-EDGE_WINDOW_PX = 30
+EDGE_WINDOW_PX = 50
 """To each side of a moving edge, what belongs to its profile."""
 
 RECEPTIVE_FIELD_PX = 80

@@ -1,0 +1,179 @@
+"""What moved is seen, what did not is not, and a camera's noise is no motion."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from rtstyle.frame import Pixels
+from rtstyle.motion import SETTLE_FRAMES, TILE_PX, Seen, analyse
+
+HD = (720, 1280)
+
+
+def texture(height: int, width: int, seed: int = 0) -> Pixels:
+    """Blobs of many sizes: something for flow to hold on to."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        cv2.resize(
+            rng.random((height // size + 2, width // size + 2, 3)).astype(np.float32),
+            (width, height),
+            interpolation=cv2.INTER_CUBIC,
+        )
+        for size in (64, 24, 9)
+    ]
+    return np.clip(40 + 60 * np.asarray(sum(layers)), 0, 255).astype(np.uint8)
+
+
+def noisy(picture: Pixels, seed: int, std: float = 2.0) -> Pixels:
+    noise = np.random.default_rng(seed).normal(0, std, picture.shape)
+    return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+
+
+def seen_after(*frames: Pixels) -> Seen:
+    seen = None
+    for frame in frames:
+        _, seen = analyse(frame, seen)
+    assert seen is not None
+    return seen
+
+
+def test_first_frame_has_no_motion() -> None:
+    motion, _ = analyse(texture(*HD), None)
+    assert motion is None
+
+
+def test_camera_noise_is_no_motion() -> None:
+    picture = texture(*HD)
+    seen = None
+    for t in range(4):
+        motion, seen = analyse(noisy(picture, t), seen)
+        if motion is not None:
+            assert motion.still.all()
+            assert not motion.is_cut
+
+
+@pytest.mark.parametrize("change", [2.5, -3.0])
+def test_small_change_over_a_tile_is_seen(change: float) -> None:
+    picture = np.clip(texture(*HD), 10, 245)
+    seen = seen_after(picture)
+    changed = picture.astype(np.float32)
+    changed[80:120, 160:200] += change
+    motion, _ = analyse(np.rint(changed).astype(np.uint8), seen)
+    assert motion is not None
+    assert not motion.still[2, 4]
+    assert motion.still[10:].all()
+
+
+def test_change_of_colour_alone_is_seen() -> None:
+    picture = np.full((*HD, 3), 120, np.uint8)
+    changed = picture.copy()
+    changed[80:120, 160:200] = (130, 113, 125)
+    luma = cv2.cvtColor(changed, cv2.COLOR_RGB2GRAY)
+    assert abs(int(luma[100, 180]) - 120) <= 1
+    motion, _ = analyse(changed, seen_after(picture))
+    assert motion is not None
+    assert not motion.still[2, 4]
+
+
+def test_slow_fade_is_not_lost() -> None:
+    picture = texture(360, 640)
+    seen = seen_after(picture)
+    num_painted = 0
+    for t in range(1, 41):
+        faded = np.clip(picture.astype(np.float32) + 0.25 * t, 0, 255)
+        motion, seen = analyse(np.rint(faded).astype(np.uint8), seen)
+        assert motion is not None
+        num_painted += not motion.still.any()
+    assert num_painted >= 3
+
+
+def test_moving_square_moves_only_near_itself() -> None:
+    picture = texture(*HD)
+    patch = texture(100, 100, seed=5)
+    frames = []
+    for x in (400, 412):
+        frame = picture.copy()
+        frame[300:400, x : x + 100] = patch
+        frames.append(frame)
+    motion, _ = analyse(frames[1], seen_after(frames[0]))
+    assert motion is not None
+    assert not motion.still[7:10, 10:13].any()
+    far = motion.still.copy()
+    far[5:12, 8:16] = True
+    assert far.all()
+
+
+@pytest.mark.parametrize("shift", [(8, 0), (0, -12), (-20, 8)])
+def test_flow_leads_back_to_the_last_frame(shift: tuple[int, int]) -> None:
+    dx, dy = shift
+    wide = texture(HD[0] + 80, HD[1] + 80)
+    now = wide[40 - dy : 40 - dy + HD[0], 40 - dx : 40 - dx + HD[1]]
+    motion, _ = analyse(now.copy(), seen_after(wide[40:-40, 40:-40].copy()))
+    assert motion is not None
+    assert not motion.is_cut
+    found = np.median(motion.flow.reshape(-1, 2), axis=0) * (HD[1] / motion.flow.shape[1])
+    assert found == pytest.approx((-dx, -dy), abs=0.6)
+    assert motion.reliable[20:-20, 20:-20].mean() > 0.8
+
+
+def test_what_was_hidden_is_not_explained() -> None:
+    picture = texture(*HD)
+    covered = picture.copy()
+    covered[200:400, 400:600] = texture(200, 200, seed=9)
+    motion, _ = analyse(picture, seen_after(covered))
+    assert motion is not None
+    assert motion.reliable[60:90, 110:140].mean() < 0.2
+    assert motion.reliable[120:].mean() > 0.95
+
+
+def test_a_cut_is_one_and_brightness_or_motion_are_none() -> None:
+    picture, other = texture(360, 640), texture(360, 640, seed=3) // 2
+    seen = seen_after(picture)
+    cut, _ = analyse(other, seen)
+    assert cut is not None and cut.is_cut and not cut.still.any()
+    brighter = np.clip(picture * 1.1, 0, 255).astype(np.uint8)
+    for frame in (brighter, np.roll(picture, 30, axis=1)):
+        motion, _ = analyse(frame, seen)
+        assert motion is not None and not motion.is_cut
+
+
+def test_tiles_settle_after_their_last_change() -> None:
+    picture = texture(360, 640)
+    changed = picture.copy()
+    changed[100:160, 100:160] = 255 - changed[100:160, 100:160]
+    _, seen = analyse(changed, seen_after(picture))
+    moving = []
+    for _ in range(SETTLE_FRAMES + 2):
+        motion, seen = analyse(changed, seen)
+        assert motion is not None
+        moving.append(not motion.still.all())
+    assert moving == [True] * SETTLE_FRAMES + [False] * 2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (30, 30), (64, 48), (201, 355), (960, 540)])
+def test_any_size(size: tuple[int, int]) -> None:
+    picture = texture(*size)
+    motion, _ = analyse(picture, seen_after(picture))
+    assert motion is not None
+    assert motion.still.all()
+    assert np.isfinite(motion.flow).all()
+    rows, columns = motion.still.shape
+    assert motion.flow.shape == (rows * TILE_PX, columns * TILE_PX, 2)
+
+
+def test_two_runs_are_identical() -> None:
+    frames = [np.roll(noisy(texture(360, 640), t), 3 * t, axis=1) for t in range(4)]
+    runs = []
+    for _ in range(2):
+        seen, run = None, []
+        for frame in frames:
+            motion, seen = analyse(frame, seen)
+            run.append(motion)
+        runs.append(run)
+    for one, other in zip(*runs, strict=True):
+        if one is not None:
+            assert (one.flow == other.flow).all()
+            assert (one.reliable == other.reliable).all()
+            assert (one.still == other.still).all()

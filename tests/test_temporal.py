@@ -1,0 +1,205 @@
+"""Still things stay still, moving things are not smeared, and nothing outlives a cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rtstyle.controls import Controls
+from rtstyle.frame import Frame, Motion, Pixels
+from rtstyle.pipeline import Pipeline
+from rtstyle.temporal import DISSOLVE_FRAMES, MIN_FRESH_SHARE, Layer, smoothed, steady
+
+SIZE = (180, 320)
+
+
+def plain(value: int, size: tuple[int, int] = SIZE) -> Pixels:
+    return np.full((*size, 3), value, np.uint8)
+
+
+def random(seed: int) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+
+
+def motion(
+    still: bool | NDArray[np.bool_] = False, flow: tuple[float, float] = (0, 0), **more: Any
+) -> Motion:
+    """The same motion everywhere; `still` for all tiles or for each."""
+    facts = {
+        "flow": np.full((*SIZE, 2), flow, np.float32),
+        "reliable": np.ones(SIZE, np.float32),
+        "still": np.broadcast_to(still, (18, 32)),
+        **more,
+    }
+    return Motion(**facts)
+
+
+def layer(painted: Pixels, fed: Pixels | None = None) -> Layer:
+    return Layer(painted if fed is None else fed, painted, SIZE)
+
+
+@pytest.mark.parametrize(
+    ("now", "has_past", "smooth"),
+    [(motion(), True, 0), (None, True, 1), (motion(), False, 1), (motion(is_cut=True), True, 1)],
+)
+def test_without_a_past_that_applies_the_painting_is_untouched(
+    now: Motion | None, has_past: bool, smooth: float
+) -> None:
+    fresh, past = layer(random(1)), layer(random(2)) if has_past else None
+    assert (smoothed(fresh, now, past, smooth).painted == fresh.painted).all()
+
+
+@pytest.mark.parametrize("smooth", [0.3, 0.5, 1.0])
+def test_share_of_the_new_painting(smooth: float) -> None:
+    shown = smoothed(layer(plain(200)), motion(), layer(plain(100)), smooth).painted
+    assert shown.min() == shown.max()
+    assert float(shown[0, 0, 0]) == pytest.approx(100 + 100 * MIN_FRESH_SHARE**smooth, abs=1)
+    assert shown[0, 0, 0] >= 119
+
+
+def test_what_the_flow_does_not_explain_is_painted_anew() -> None:
+    reliable = np.ones(SIZE, np.float32)
+    reliable[40:80, 40:80] = 0
+    shown = smoothed(layer(plain(200)), motion(reliable=reliable), layer(plain(100)), 1.0).painted
+    assert (shown[42:78, 42:78] == 200).all()
+    assert (shown[100:] < 130).all()
+
+
+def test_the_last_painting_moves_along_the_flow() -> None:
+    past = random(3)
+    shown = smoothed(layer(np.roll(past, 6, axis=1)), motion(flow=(-6, 0)), layer(past), 1.0)
+    assert (shown.painted[:, 8:-8] == np.roll(past, 6, axis=1)[:, 8:-8]).all()
+
+
+def test_flow_is_scaled_to_the_output() -> None:
+    height, width = 2 * SIZE[0], 2 * SIZE[1]
+    past = np.zeros((height, width, 3), np.uint8)
+    past[:, 200:210] = 255
+    fresh = np.roll(past, 20, axis=1)
+    shown = smoothed(Layer(fresh, fresh, SIZE), motion(flow=(-10, 0)), Layer(past, past, SIZE), 1.0)
+    assert (shown.painted == fresh).all()
+
+
+def test_still_tiles_are_held_bit_by_bit_and_their_edge_is_soft() -> None:
+    still = np.ones((18, 32), np.bool_)
+    still[5:9, 5:9] = False
+    past = random(4)
+    shown = smoothed(layer(plain(90)), motion(still=still), layer(past), 0.5).painted
+    held = np.ones(SIZE, np.bool_)
+    held[40:100, 40:100] = False
+    assert (shown[held] == past[held]).all()
+    assert (shown[60:80, 60:80] != past[60:80, 60:80]).any()
+    flat = smoothed(layer(plain(200)), motion(still=still), layer(plain(100)), 0.5).painted
+    steps = np.abs(np.diff(flat[70, :, 0].astype(int)))
+    assert steps.max() <= 15
+
+
+def test_camera_noise_is_kept_from_what_is_painted() -> None:
+    still = np.ones((18, 32), np.bool_)
+    still[3, 4] = False
+    past, frame = layer(random(5)), random(6)
+    fed = steady(frame, motion(still=still), past)
+    assert (fed[30:40, 40:50] == frame[30:40, 40:50]).all()
+    fed[30:40, 40:50] = past.fed[30:40, 40:50]
+    assert (fed == past.fed).all()
+    assert steady(frame, None, past) is frame
+
+
+def test_another_brush_size_is_dissolved_into() -> None:
+    past = layer(plain(100))
+    values = []
+    for _ in range(DISSOLVE_FRAMES + 2):
+        past = smoothed(Layer(plain(50), plain(200), (90, 160)), motion(True), past, 0.5)
+        values.append(int(past.painted[0, 0, 0]))
+    assert values[0] < 160
+    assert values == sorted(values)
+    assert values[-1] >= 195
+    assert past.stays(motion(True), (90, 160))
+    assert not past.stays(motion(True), SIZE)
+
+
+class Painter:
+    """An engine and bank whose every painting differs from the last, like brush strokes do."""
+
+    names = ("a", "b")
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def stylize(self, pixels: Pixels, style: object) -> Pixels:
+        self.count += 1
+        grain = np.random.default_rng(self.count).integers(0, 40, pixels.shape, dtype=np.uint8)
+        return (255 - pixels) // 2 + grain
+
+    def mix(self, parts: object) -> str:
+        return "style"
+
+
+def show(
+    frames: Sequence[Pixels], controls: Sequence[Controls] | Controls
+) -> tuple[list[Pixels], int]:
+    """What a pipeline makes of the frames, and how often it painted."""
+    painter = cast(Any, Painter())
+    pipeline = Pipeline(painter, painter)
+    every = [controls] * len(frames) if isinstance(controls, Controls) else controls
+    shown = [
+        pipeline.process(Frame(pixels, t, t, Fraction(1, 25)), now).pixels
+        for t, (pixels, now) in enumerate(zip(frames, every, strict=True))
+    ]
+    pipeline.close()
+    return shown, painter.count
+
+
+def scene(seed: int, height: int = 180, width: int = 320) -> Pixels:
+    tiles = np.random.default_rng(seed).integers(0, 256, (height // 20, width // 20, 3))
+    return np.kron(tiles, np.ones((20, 20, 1))).astype(np.uint8)
+
+
+ONE = Controls((("a", 1.0),))
+RAW = Controls((("a", 1.0),), smooth=0)
+
+
+def test_a_frame_in_which_nothing_moved_is_not_painted() -> None:
+    shown, count = show([scene(1)] * 5, ONE)
+    assert count == 1
+    assert all((frame == shown[0]).all() for frame in shown)
+    assert show([scene(1)] * 5, RAW)[1] == 5
+
+
+def test_the_frame_after_a_cut_is_the_unsmoothed_one() -> None:
+    frames = [np.roll(scene(1), t, axis=1) for t in range(3)] + [scene(2) // 3]
+    shown, count = show(frames, ONE)
+    assert count == 4
+    assert (shown[3] == show(frames, RAW)[0][3]).all()
+
+
+def test_a_cross_fade_of_styles_is_not_smoothed() -> None:
+    frames = [scene(1)] * 4
+    fading = [Controls((("a", 4.0 - t), ("b", float(t)))) for t in range(4)]
+    shown, count = show(frames, fading)
+    assert count == 4
+    assert all((a == b).all() for a, b in zip(shown, show(frames, RAW)[0], strict=True))
+
+
+def test_an_unmoved_background_is_identical_while_something_moves() -> None:
+    frames = []
+    for t in range(6):
+        frame = scene(1, 360, 640)
+        frame[20:100, 40 + 12 * t : 120 + 12 * t] = 255 - scene(2, 80, 80)
+        frames.append(frame)
+    shown, count = show(frames, ONE)
+    assert count == 6
+    assert all((frame[200:] == shown[0][200:]).all() for frame in shown)
+    raw, _ = show(frames, RAW)
+    assert (raw[1][200:] != raw[0][200:]).any()
+
+
+def test_two_runs_are_identical() -> None:
+    frames = [np.roll(scene(1), 3 * t, axis=0) for t in range(4)]
+    one, other = show(frames, ONE)[0], show(frames, ONE)[0]
+    assert all((a == b).all() for a, b in zip(one, other, strict=True))
