@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import replace
 
-from .capture import Source
+from .capture.steady import SteadySource
 from .controls import Controls
 from .desk import Desk
 from .errors import RtstyleError
@@ -31,6 +31,8 @@ STALL_SECONDS = 2.0
 NOTICE_SECONDS = 4.0
 STATUS_SECONDS = 0.5
 DEFAULT_RATE = 30.0
+MIN_SIZE_PX = 64
+"""Controls take no smaller size; a smaller camera is painted as it is."""
 
 
 class Session:
@@ -43,7 +45,7 @@ class Session:
 
     def __init__(
         self,
-        source: Source,
+        source: SteadySource,
         pipeline: Pipeline,
         desk: Desk,
         *,
@@ -132,11 +134,10 @@ class Session:
     @property
     def notice(self) -> str:
         """What a person should know now; empty when all is well."""
-        trouble = getattr(self.source, "trouble", "")
-        if trouble:
-            return trouble
+        if self.source.trouble:
+            return self.source.trouble
         silent_seconds = time.monotonic() - self._last_capture_seconds
-        if silent_seconds > STALL_SECONDS:
+        if silent_seconds > STALL_SECONDS and not self.source.is_resting:
             return f"{self.source.info.name}: no picture for {silent_seconds:.0f} s"
         message, until_seconds = self._message
         return message if time.monotonic() < until_seconds else ""
@@ -193,7 +194,8 @@ class Session:
             self._refresh()
 
     def _controls(self) -> Controls:
-        controls = replace(self.desk.at(time.monotonic()), size_px=self.governor.size_px)
+        size_px = max(MIN_SIZE_PX, self.governor.size_px)
+        controls = replace(self.desk.at(time.monotonic()), size_px=size_px)
         if self._draws_split and controls.compare == "split":
             return replace(controls, compare="off")
         return controls
@@ -225,7 +227,7 @@ class Session:
             num_captured=figures.num_captured,
             num_painted=figures.num_painted,
             num_dropped=self._captured.num_dropped,
-            num_losses=getattr(self.source, "num_losses", 0),
+            num_losses=self.source.num_losses,
             camera_rate=camera_rate,
             painted_rate=figures.painted_rate.per_second,
             ages=figures.ages.recent(),

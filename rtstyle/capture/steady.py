@@ -76,6 +76,11 @@ class SteadySource:
         if source is not None:
             source.close()
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether it is paused."""
+        return not self._awake.is_set()
+
     def resume(self) -> None:
         """Open the source again."""
         self._awake.set()

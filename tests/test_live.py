@@ -1,0 +1,297 @@
+"""Live sessions: newest wins, nothing waits, everything ends, losses are survived."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import av
+import pytest
+from live_runs import (
+    KeepingSink,
+    TintEngine,
+    bank,
+    make_session,
+    small_camera,
+    wait_until,
+)
+from mjpeg_server import MJPEGServer
+
+from rtstyle.capture.camera import CameraMode
+from rtstyle.capture.live import open_live
+from rtstyle.controls import Controls
+from rtstyle.errors import EngineError, SinkError
+from rtstyle.frame import Pixels
+from rtstyle.sink.recorder import Recorder
+from rtstyle.style import Style
+from rtstyle.takes import Takes
+from rtstyle.thumbnails import Thumbnails
+
+
+def test_frames_come_painted_in_order_with_the_original_beside() -> None:
+    session, sink = make_session(), KeepingSink()
+    session.add_sink(sink)
+    session.start()
+    wait_until(lambda: len(sink.frames) >= 10)
+    session.close()
+    assert sink.is_closed
+    indexes = [frame.index for frame in sink.frames]
+    assert indexes == sorted(set(indexes))
+    assert all((frame.pixels == 10).all() for frame in sink.frames)
+    assert all(frame.original is not None for frame in sink.frames)
+
+
+def test_a_slow_engine_gets_the_newest_frame_and_the_rest_is_counted() -> None:
+    session = make_session(engine=TintEngine(seconds=0.08 * (720 / 96) ** 2))
+    sink = KeepingSink()
+    session.add_sink(sink)
+    ages: list[float] = []
+    session.start()
+    while len(ages) < 8:
+        wait_until(lambda: len(sink.frames) > len(ages))
+        ages.append(time.monotonic() - sink.frames[-1].captured_at_seconds)
+    session.close()
+    status = session.final_status()
+    assert status.num_dropped > status.num_painted
+    assert status.num_captured == pytest.approx(status.num_painted + status.num_dropped, abs=2)
+    assert min(ages[4:]) < 0.3
+
+
+def test_controls_are_read_for_every_frame() -> None:
+    session, sink = make_session(), KeepingSink()
+    session.add_sink(sink)
+    session.start()
+    session.desk.choose_number(7)
+    wait_until(lambda: sink.frames and (sink.frames[-1].pixels == 70).all())
+    session.desk.choose_number(3)
+    wait_until(lambda: (sink.frames[-1].pixels == 30).all())
+    session.desk.set(strength=0.0)
+    wait_until(lambda: (sink.frames[-1].pixels == sink.frames[-1].original).all())
+    session.close()
+
+
+def test_a_mix_fades_in_style_space_over_many_frames() -> None:
+    engine = TintEngine()
+    session = make_session(engine=engine)
+    session.start()
+    wait_until(lambda: engine.values)
+    session.desk.mix_on(time.monotonic())
+    wait_until(lambda: 1.5 in engine.values)
+    session.close()
+    faded = sorted({value for value in engine.values if 1 < value < 2})
+    assert len(faded) > 5 and faded[-1] == 1.5
+
+
+@pytest.mark.parametrize("draws_split", [True, False])
+def test_the_split_is_left_to_a_window_that_draws_it(draws_split: bool) -> None:
+    controls = Controls((("a", 1.0),), smooth=0.0, compare="split")
+    session, sink = make_session(controls=controls, draws_split=draws_split), KeepingSink()
+    session.add_sink(sink)
+    session.start()
+    wait_until(lambda: sink.frames)
+    session.close()
+    assert (sink.frames[0].pixels == 10).all() == draws_split
+
+
+def test_a_slow_sink_with_its_own_handoff_does_not_hold_up_another(tmp_path: Path) -> None:
+    session, window = make_session(), KeepingSink()
+    recorder = Recorder(tmp_path / "out.mkv")
+    recorder._sink.write = lambda frame: time.sleep(0.3)  # type: ignore[method-assign]
+    session.add_sink(recorder)
+    session.add_sink(window)
+    session.start()
+    wait_until(lambda: len(window.frames) >= 30)
+    session.remove_sink(recorder)
+    session.close()
+    assert recorder.num_dropped > 0
+    recorder.abort()
+
+
+def test_the_governor_moves_the_size_and_the_output_keeps_its_own() -> None:
+    engine = TintEngine(seconds=0.2)
+    session = make_session(small_camera(30, (720, 1280)), engine)
+    sink = KeepingSink()
+    session.add_sink(sink)
+    session.start()
+    wait_until(lambda: min(engine.heights[:-1] or [720]) < 720, 60)
+    wait_until(lambda: sink.frames[-1].index > 5)
+    session.close()
+    assert {frame.pixels.shape for frame in sink.frames} == {(720, 1280, 3)}
+    assert session.final_status().num_size_changes >= 1
+
+
+def test_a_pinned_size_stays() -> None:
+    engine = TintEngine(seconds=1.0)
+    controls = Controls((("a", 1.0),), smooth=0.0, size_px=64)
+    session = make_session(engine=engine, controls=controls)
+    session.start()
+    wait_until(lambda: len(engine.heights) > 14)
+    session.close()
+    assert set(engine.heights) == {64}
+    assert session.final_status().is_pinned
+
+
+class FailingEngine(TintEngine):
+    def stylize(self, pixels: Pixels, style: Style) -> Pixels:
+        if len(self.values) == 3:
+            raise EngineError("out of memory")
+        return super().stylize(pixels, style)
+
+
+def test_an_error_of_a_stage_ends_the_session_and_reaches_the_caller() -> None:
+    session = make_session(engine=FailingEngine())
+    session.start()
+    assert session.ended.wait(5)
+    with pytest.raises(EngineError, match="out of memory"):
+        session.close()
+
+
+def test_the_error_of_a_vital_sink_ends_the_session_any_other_is_a_notice() -> None:
+    session, failing, window = make_session(), KeepingSink(fails_at=2), KeepingSink()
+    failing.error = SinkError("the disk is full")
+    session.add_sink(failing)
+    session.add_sink(window)
+    session.start()
+    wait_until(lambda: len(window.frames) > 10)
+    assert session.notice == "the disk is full" and len(failing.frames) == 2
+    vital = KeepingSink(fails_at=2)
+    vital.error = SinkError("the camera has vanished")
+    session.add_sink(vital, is_vital=True)
+    assert session.ended.wait(5)
+    with pytest.raises(SinkError, match="vanished"):
+        session.close()
+
+
+def test_a_lost_camera_is_told_and_survived(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rtstyle.capture.steady.FIRST_WAIT_SECONDS", 0.3)
+    script = [("play", 20), ("drop", 0), ("play", 20), ("drop", 0)]
+    with MJPEGServer(script) as server:
+        session, sink = make_session(open_live(server.url, CameraMode())), KeepingSink()
+        session.add_sink(sink)
+        session.start()
+        wait_until(lambda: "lost" in session.notice)
+        held = session.latest_frame
+        assert held is not None
+        wait_until(lambda: session.latest_frame is not held)
+        wait_until(lambda: session.source.num_losses == 2 and not session.notice)
+        session.close()
+    assert not session.ended.is_set() or session.final_status().num_losses == 2
+
+
+def test_silence_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rtstyle.live.STALL_SECONDS", 0.2)
+    with MJPEGServer([("play", 5), ("stall", 1.0)]) as server:
+        session = make_session(open_live(server.url, CameraMode()))
+        session.start()
+        wait_until(lambda: "no picture for" in session.notice)
+        wait_until(lambda: not session.notice)
+        session.close()
+
+
+def test_a_source_that_ends_ends_the_session() -> None:
+    session = make_session()
+    session.start()
+    wait_until(lambda: session.latest_frame)
+    session.source.close()
+    assert session.ended.wait(5)
+    session.close()
+
+
+def test_stopping_is_quick_and_may_come_twice_or_before_the_start() -> None:
+    make_session().close()
+    session = make_session()
+    session.start()
+    started = time.monotonic()
+    session.stop()
+    session.close()
+    session.close()
+    assert time.monotonic() - started < 5
+
+
+def test_status_can_be_read_as_json_while_frames_flow() -> None:
+    session, sink = make_session(), KeepingSink()
+    session.add_sink(sink)
+    session.start()
+    wait_until(lambda: session.status.num_painted > 20)
+    for frame in sink.frames[:5]:
+        session.shown(frame)
+    facts = json.loads(json.dumps(session.status.as_json()))
+    session.close()
+    assert facts["camera_rate"] > 0 and facts["size_px"] == 96
+    assert {"inference", "composite"} <= set(facts["stage_ms"])
+    assert session.final_status().ages.count == 5
+
+
+def test_takes_are_recorded_and_saved_beside_the_stream(tmp_path: Path) -> None:
+    session = make_session()
+    takes = Takes(session, tmp_path)
+    takes.save_picture()
+    assert not takes.pictures
+    session.start()
+    wait_until(lambda: session.latest_frame)
+    takes.save_picture()
+    takes.save_picture()
+    takes.toggle_recording()
+    assert takes.is_recording
+    before = session.status.num_painted
+    wait_until(lambda: session.status.num_painted > before + 40)
+    takes.toggle_recording()
+    takes.toggle_recording()
+    takes.close()
+    session.close()
+    assert len(set(takes.pictures)) == 2
+    assert all(path.stat().st_size for path in takes.pictures)
+    with av.open(str(takes.recordings[0])) as film:
+        times = [frame.time for frame in film.decode(video=0)]
+    assert len(times) > 20 and times[0] == pytest.approx(0, abs=0.05)
+    assert times == sorted(set(times))
+
+
+def test_a_folder_that_cannot_be_written_is_a_notice(tmp_path: Path) -> None:
+    session = make_session()
+    takes = Takes(session, tmp_path / "nowhere")
+    takes.toggle_recording()
+    assert not takes.is_recording and "nowhere" in session.notice
+    session.start()
+    wait_until(lambda: session.latest_frame)
+    takes.save_picture()
+    wait_until(lambda: "cannot write" in session.notice)
+    takes.close()
+    session.close()
+
+
+def test_thumbnails_are_painted_one_by_one_each_in_its_style() -> None:
+    session, sink = make_session(), KeepingSink()
+    session.add_sink(sink)
+    session.start()
+    wait_until(lambda: len(session.thumbnails.made) == len(bank().names))
+    session.close()
+    for number, name in enumerate(bank().names, start=1):
+        thumbnail = session.thumbnails.made[name]
+        assert (thumbnail == 10 * number).all() and thumbnail.shape[0] == 160
+
+
+def test_an_engine_that_cannot_paint_thumbnails_paints_frames_all_the_same() -> None:
+    class Fussy(TintEngine):
+        def stylize(self, pixels: Pixels, style: Style) -> Pixels:
+            if pixels.shape[0] == 160:
+                raise EngineError("not that size")
+            return super().stylize(pixels, style)
+
+    session = make_session(engine=Fussy())
+    session.start()
+    wait_until(lambda: session.status.num_painted > 40)
+    session.close()
+    assert isinstance(session.thumbnails, Thumbnails) and not session.thumbnails.made
+
+
+@pytest.mark.parametrize("repetition", range(4))
+def test_no_thread_is_left_after_a_session(repetition: int) -> None:
+    before = threading.active_count()
+    session = make_session()
+    session.start()
+    wait_until(lambda: session.latest_frame)
+    session.close()
+    assert threading.active_count() == before
