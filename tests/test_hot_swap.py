@@ -12,8 +12,8 @@ import pytest
 
 from rtstyle.errors import EngineError
 from rtstyle.inference import EngineInfo, GeneratorInfo, load_engine, nvidia
+from rtstyle.inference.build_watch import BuildWatch
 from rtstyle.inference.hot_swap import HotSwapEngine
-from rtstyle.inference.tensorrt_compile import BuildWatch
 from rtstyle.shelf import find_generator
 from rtstyle.style import Style
 

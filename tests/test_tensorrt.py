@@ -14,11 +14,12 @@ from cuda_standin import FakeRTX, FakeTensorRT, FakeTorch
 
 from rtstyle.errors import EngineError, UsageError
 from rtstyle.inference import GpuOptions, load_engine, nvidia
+from rtstyle.inference.build_watch import BuildWatch
 from rtstyle.inference.onnxruntime import ONNXRuntimeEngine
 from rtstyle.inference.parity import MIN_PSNR_DB, photo, psnr_db
 from rtstyle.inference.plan_cache import PlanCache
 from rtstyle.inference.tensorrt import KEPT_SIZES, CudaDevice, TensorRTEngine, load_tensorrt
-from rtstyle.inference.tensorrt_compile import RTX, BuildWatch, Library
+from rtstyle.inference.tensorrt_compile import RTX, Library
 from rtstyle.shelf import ShelvedGenerator, find_generator
 from rtstyle.style import Style, load_styles
 

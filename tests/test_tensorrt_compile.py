@@ -14,10 +14,10 @@ import pytest
 from cuda_standin import FakeTensorRT, FakeTorch
 
 from rtstyle.errors import EngineError
+from rtstyle.inference.build_watch import BuildWatch
 from rtstyle.inference.tensorrt_compile import (
     RTX,
     BuildCancelled,
-    BuildWatch,
     CompileJob,
     Library,
     compile_plan,
@@ -221,10 +221,10 @@ def test_nested_phases_count_as_parts_of_their_parents_step() -> None:
 
 
 def test_remaining_time_follows_from_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rtstyle.inference import tensorrt_compile
+    from rtstyle.inference import build_watch
 
     now = [100.0]
-    monkeypatch.setattr(tensorrt_compile.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(build_watch.time, "monotonic", lambda: now[0])
     watch = BuildWatch()
     watch.start()
     watch.phase_start("build", None, 10)

@@ -13,7 +13,7 @@ from ..errors import RtstyleError
 from ..frame import Pixels
 from ..style import Style
 from . import Engine, EngineInfo
-from .tensorrt_compile import BuildWatch
+from .build_watch import BuildWatch
 
 logger = logging.getLogger(__name__)
 

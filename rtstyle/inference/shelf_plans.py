@@ -9,10 +9,11 @@ from pathlib import Path
 
 from ..errors import EngineError
 from ..shelf import find_generator, generators
+from .build_watch import BuildWatch
 from .onnxruntime import ONNXRuntimeEngine
 from .padding import padded_size
 from .plan_cache import CachedPlan, PlanCache, PlanKey
-from .tensorrt_compile import RTX, BuildWatch, CompileJob, compile_plan, load_library
+from .tensorrt_compile import RTX, CompileJob, compile_plan, load_library
 
 DEFAULT_SIZES_HW = ((720, 1280), (360, 640))
 

@@ -17,12 +17,13 @@ from ..frame import Pixels
 from ..shelf import ShelvedGenerator
 from ..style import ORIGINAL, Style, load_styles
 from . import EngineInfo, GpuOptions
+from .build_watch import BuildWatch
 from .nvidia import driver_version
 from .onnxruntime import ONNXRuntimeEngine
 from .padding import crop, pad, padded_size
 from .parity import check_parity
 from .plan_cache import PlanCache, PlanKey
-from .tensorrt_compile import BuildWatch, CompileJob, Library, compile_plan, load_library
+from .tensorrt_compile import CompileJob, Library, compile_plan, load_library
 from .tensorrt_run import RunOptions, TensorRTRunner
 
 logger = logging.getLogger(__name__)
