@@ -34,7 +34,7 @@ class Clip:
 
     `pts` (in `time_base`) replaces the even steps of `rate`; `colors` are FFmpeg's numbers for
     range, primaries, transfer and matrix; `audio` and `subtitles` name a language for each track;
-    `chapters` are (title, begin, end) in seconds.
+    `chapters` are (title, begin, end) in seconds; picture and sound begin at `start_seconds`.
     """
 
     size_hw: tuple[int, int] = (96, 128)
@@ -58,6 +58,7 @@ class Clip:
     attachment: bytes = b""
     cover: bool = False
     interlaced: bool = False
+    start_seconds: Fraction = Fraction(0)
     container_options: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -119,7 +120,7 @@ def repaint(
     return frames, sink, run(frames, pipeline(), sink, CONTROLS)
 
 
-CONTROLS = Controls((("plain", 1.0),))
+CONTROLS = Controls((("plain", 1.0),), smooth=0.0)
 
 
 def pipeline() -> Pipeline:
@@ -145,6 +146,8 @@ def packet_hashes(path: Path, kind: str) -> dict[int, list[str]]:
     hashes: dict[int, list[str]] = defaultdict(list)
     with av.open(str(path)) as container:
         streams = [stream for stream in container.streams if stream.type == kind]
+        if not streams:
+            return {}
         places = {stream.index: place for place, stream in enumerate(streams)}
         for packet in container.demux(streams):
             if packet.size:
@@ -205,8 +208,9 @@ def _video_frame(index: int, clip: Clip) -> av.VideoFrame:
     if clip.colors:
         frame.color_range, frame.colorspace = clip.colors[0], clip.colors[3]
     frame = frame.reformat(format=clip.pix_fmt)
-    frame.pts = index if clip.pts is None else clip.pts[index]
     frame.time_base = clip.time_base or 1 / clip.rate
+    frame.pts = index if clip.pts is None else clip.pts[index]
+    frame.pts += round(clip.start_seconds / frame.time_base)
     return frame
 
 
@@ -227,7 +231,8 @@ def _mux_audio(output: OutputContainer, stream: av.AudioStream, index: int, clip
         end = round(48000 * clip.audio_seconds)
     wave = np.sin(np.arange(begin, end) * 0.05 * (1 + stream.index)).astype(np.float32)
     frame = av.AudioFrame.from_ndarray(wave[None] * 0.3, "fltp", "mono")
-    frame.sample_rate, frame.pts, frame.time_base = 48000, begin, Fraction(1, 48000)
+    frame.sample_rate, frame.time_base = 48000, Fraction(1, 48000)
+    frame.pts = begin + round(48000 * clip.start_seconds)
     for resampled in av.AudioResampler(stream.format, "mono", 48000).resample(frame):
         output.mux(stream.encode(resampled))
 
@@ -283,3 +288,31 @@ def _add_chapters(output: OutputContainer, clip: Clip) -> None:
                 for place, (title, begin, end) in enumerate(clip.chapters)
             ]
         )
+
+
+def damaged(content: bytes, seed: int) -> bytes:
+    """Damage a file's bytes: flipped bits, a cut, noise, a garbled header, zeros or moved blocks.
+
+    The same seed gives the same damage.
+    """
+    rng = np.random.default_rng(seed)
+    data = np.frombuffer(content, np.uint8).copy()
+    size = len(data)
+    begin = int(rng.integers(size))
+    block = slice(begin, begin + int(rng.integers(1, max(2, size // 8))))
+    kind = ("flips", "cut", "noise", "header", "zeros", "moved")[seed % 6]
+    if kind == "flips":
+        places = rng.integers(size, size=int(rng.integers(1, 200)))
+        data[places] ^= (1 << rng.integers(8, size=len(places))).astype(np.uint8)
+    elif kind == "cut":
+        data = data[:begin]
+    elif kind == "noise":
+        data[block] = rng.integers(256, size=len(data[block]))
+    elif kind == "header":
+        places = rng.integers(min(size, 1024), size=int(rng.integers(1, 12)))
+        data[places] = rng.integers(256, size=len(places))
+    elif kind == "zeros":
+        data[block] = 0
+    else:
+        data = np.concatenate([data[: block.start], data[block.stop :], data[block]])
+    return data.tobytes()

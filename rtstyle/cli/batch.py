@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -145,7 +146,7 @@ class Runs:
             outcome = self._paint(job)
         self._num_ended += 1
         if not self._quiet:
-            text = outcome.error or outcome.output
+            text = outcome.error.partition("\n")[0].removeprefix("error: ") or outcome.output
             line = (
                 f"[{self._num_ended}/{self._num_jobs}] {job.source.name}: {outcome.state}: {text}"
             )
@@ -206,7 +207,8 @@ def conclude(outcomes: Sequence[Outcome], signal_number: int, *, as_json: bool) 
     print(", ".join(f"{num} {state}" for state, num in counts.items() if num), file=sys.stderr)
     failed = [each for each in outcomes if each.state == "failed"]
     for each in failed:
-        print(f"failed ({each.exit_code}): {each.source}\n  {each.error}", file=sys.stderr)
+        print(f"failed with {each.exit_code}: {each.source}", file=sys.stderr)
+        print(textwrap.indent(each.error.removeprefix("error: "), "  "), file=sys.stderr)
     if signal_number:
         raise typer.Exit(128 + signal_number)
     if failed:
