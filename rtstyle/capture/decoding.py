@@ -36,11 +36,9 @@ def decode_frames(
 ) -> Iterator[VideoFrame]:
     """Decode `stream` to its end, past damaged packets, and note damage in `health`."""
     for packet in _packets(container, health):
-        # Not packet.stream_index: the empty packets that end each stream have none.
-        if packet.stream.index != stream.index:
+        if packet.stream_index != stream.index:
             continue
-        if packet.size:
-            health.num_packets += 1
+        health.num_packets += 1
         try:
             frames = packet.decode()
         except READ_ERRORS:
@@ -49,10 +47,8 @@ def decode_frames(
         for frame in frames:
             health.num_concealed += frame.is_corrupt
             yield frame
-    if health.read_error:
-        # The end was not reached, so no packet has told the decoder to give out what it holds.
-        with suppress(*READ_ERRORS):
-            yield from stream.codec_context.decode(None)
+    with suppress(*READ_ERRORS):
+        yield from stream.decode(None)
 
 
 def missing_seconds(container: InputContainer, stream: VideoStream, health: Health) -> float:
@@ -82,13 +78,16 @@ def _packets(container: InputContainer, health: Health) -> Iterator[Packet]:
     while True:
         try:
             packet = next(packets, None)
+        except IndexError:
+            return  # PyAV at the end of a file in which a further stream turned up
         except READ_ERRORS as error:
             health.read_error = str(error)
             return
         if packet is None:
             return
-        _note_end(packet, health)
-        yield packet
+        if packet.size:
+            _note_end(packet, health)
+            yield packet
 
 
 def _note_end(packet: Packet, health: Health) -> None:

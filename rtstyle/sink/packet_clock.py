@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain
 
 from av.packet import Packet
 
 JUMP_SECONDS = Fraction(1, 2)
 """A clock that falls back by more than this was set anew: two recordings were joined. The clock of
 the pictures has the same rule, so sound and picture stay together."""
+
+
+def with_decoding_times(packets: Iterable[Packet]) -> Iterator[Packet]:
+    """Give the first packets of a stream with B-frames, which in Matroska lack it, a `dts`."""
+    waiting: dict[int, list[Packet]] = defaultdict(list)
+    for packet in packets:
+        early = waiting[packet.stream_index]
+        if packet.dts is None and packet.pts is not None:
+            early.append(packet)
+            continue
+        for place, each in enumerate(early):
+            each.dts = (packet.dts or 0) - len(early) + place
+        yield from early
+        early.clear()
+        yield packet
+    for packet in chain.from_iterable(waiting.values()):
+        packet.dts = packet.pts
+        yield packet
 
 
 class PacketClock:

@@ -161,7 +161,7 @@ class CopiedStreams:
         while True:
             try:
                 packet = next(packets, None)
-            except (FFmpegError, OSError, ValueError):
+            except (FFmpegError, OSError, ValueError, IndexError):
                 return  # the source reads the same file and reports the damage
             if packet is None:
                 return

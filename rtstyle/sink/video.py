@@ -25,6 +25,7 @@ from .output_file import (
     put_under_name,
     remove_stale_parts,
 )
+from .packet_clock import with_decoding_times
 from .streams import CopiedStreams, Span, StreamReport, needs_free_tags, trimmed_chapters
 
 DEFAULT_RATE = Fraction(25)
@@ -218,7 +219,6 @@ def _rewrite_with_chapters_until(part: Path, cut: Path, container: str, end: Fra
             for each in source.streams
         }
         output.set_chapters(trimmed_chapters(source.chapters(), Span(end=end)))
-        for packet in source.demux():
-            if packet.dts is not None:
-                packet.stream = streams[packet.stream_index]
-                output.mux(packet)
+        for packet in with_decoding_times(packet for packet in source.demux() if packet.size):
+            packet.stream = streams[packet.stream_index]
+            output.mux(packet)
