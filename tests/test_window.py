@@ -1,0 +1,477 @@
+"""The live windows, used as a person would: keys, mouse, slider, strip, closing."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from live_runs import NAMES, make_session, small_camera, wait_until
+from PIL import Image
+
+from rtstyle.cli import displays
+from rtstyle.errors import SinkError, UsageError
+from rtstyle.keyboard import KEYS, Keyboard, figure_lines, help_lines
+from rtstyle.takes import Takes
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def has_qt() -> bool:
+    return importlib.util.find_spec("PySide6") is not None and not displays.missing_for_qt()
+
+
+needs_qt = pytest.mark.skipif(not has_qt(), reason="PySide6 or a library of Qt is missing")
+
+
+@pytest.fixture
+def keyboard(tmp_path: Path) -> Iterator[Keyboard]:
+    """A running session of a small camera in style a."""
+    session = make_session(small_camera(30, (96, 160)))
+    keyboard = Keyboard(session, Takes(session, tmp_path))
+    session.start()
+    wait_until(lambda: session.latest_frame)
+    yield keyboard
+    keyboard.takes.close()
+    session.close()
+
+
+def test_the_table_holds_every_key_of_the_issue_once() -> None:
+    names = [name for key in KEYS for name in key.names]
+    assert len(names) == len(set(names))
+    promised = "1 2 3 4 5 6 7 8 9 left right up down space s m t f r p i h q"
+    assert set(promised.split()) <= set(names)
+    assert all(key.text in "\n".join(help_lines()) for key in KEYS)
+
+
+PROMISES: dict[str, Callable[[Keyboard], object]] = {
+    "7": lambda k: k.controls.mix == (("g", 1.0),),
+    "right": lambda k: k.style == "b",
+    "left": lambda k: k.style == NAMES[-1],
+    "down": lambda k: k.controls.strength == 0.9,
+    "space": lambda k: k.controls.compare == "before",
+    "s": lambda k: k.controls.compare == "split",
+    "m": lambda k: k.controls.mix == (("a", 0.5), ("b", 0.5)),
+    "t": lambda k: k.controls.smooth == 0.5,
+    "f": lambda k: k.controls.region == "face",
+    "r": lambda k: k.takes.is_recording,
+    "p": lambda k: len(k.takes.pictures) == 1,
+    "i": lambda k: k.overlay().figures,
+    "h": lambda k: k.overlay().help == help_lines(),
+    "q": lambda k: k.has_ended,
+    "escape": lambda k: k.has_ended,
+}
+
+
+@pytest.mark.parametrize("key", PROMISES)
+def test_every_key_does_what_it_promises(keyboard: Keyboard, key: str) -> None:
+    assert not PROMISES[key](keyboard)
+    assert keyboard.press(key)
+    assert PROMISES[key](keyboard)
+
+
+def test_up_follows_down_and_unknown_keys_do_nothing(keyboard: Keyboard) -> None:
+    keyboard.press("down")
+    keyboard.press("up")
+    before = keyboard.controls
+    assert before.strength == 1.0
+    assert not keyboard.press("x") and not keyboard.press("")
+    assert keyboard.controls is before
+
+
+@pytest.mark.parametrize("key", ["space", "s", "r", "i", "h"])
+def test_a_second_press_takes_it_back(keyboard: Keyboard, key: str) -> None:
+    keyboard.press(key)
+    keyboard.press(key)
+    assert not PROMISES[key](keyboard)
+
+
+def test_what_a_key_has_changed_is_told(keyboard: Keyboard) -> None:
+    for key, word in (("3", "c"), ("down", "90%"), ("t", "smoothing"), ("m", "c + d")):
+        keyboard.press(key)
+        assert word in keyboard.overlay().notice
+
+
+def test_figures_name_rates_ages_drops_size_and_stages(keyboard: Keyboard) -> None:
+    wait_until(lambda: keyboard.session.status.camera_rate)
+    text = "\n".join(figure_lines(keyboard.session))
+    for word in ("fps", "p50 / p95 / p99", "dropped", "96 px", "identity"):
+        assert word in text
+
+
+class Sent:
+    """Sends what a person would, into a Qt window drawn offscreen."""
+
+    def __init__(self, keyboard: Keyboard) -> None:
+        from rtstyle.sink.window_qt import QtWindow
+
+        self.keyboard = keyboard
+        self.window = QtWindow(keyboard)
+        keyboard.session.add_sink(self.window)
+        self.window.desktop.show()
+        self.window._timer.start(20)
+        self.until(lambda: self.canvas.frame is not None)
+
+    @property
+    def canvas(self) -> Any:
+        return self.window.desktop.canvas
+
+    def until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 20
+        while not condition():
+            self.window.app.processEvents()
+            assert time.monotonic() < deadline, "it did not happen"
+            time.sleep(0.002)
+
+    def key(self, code: int, text: str = "") -> None:
+        from PySide6.QtCore import QEvent, Qt
+        from PySide6.QtGui import QKeyEvent
+
+        event = QKeyEvent(QEvent.Type.KeyPress, code, Qt.KeyboardModifier.NoModifier, text)
+        self.window.app.sendEvent(self.window.desktop, event)
+
+    def move_mouse(self, x: float, y: float) -> None:
+        from PySide6.QtCore import QEvent, QPointF, Qt
+        from PySide6.QtGui import QMouseEvent
+
+        none, keys = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
+        place = QPointF(x, y)
+        event = QMouseEvent(QEvent.Type.MouseMove, place, place, none, none, keys)
+        self.window.app.sendEvent(self.canvas, event)
+
+    def picture(self) -> np.ndarray:
+        """What the canvas shows: (H, W, 3) uint8."""
+        image = (
+            self.canvas.grab()
+            .toImage()
+            .convertToFormat(type(self.canvas.grab().toImage()).Format.Format_RGB888)
+        )
+        rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1)
+        return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3)
+
+    def close(self) -> None:
+        self.window._timer.stop()
+        self.keyboard.session.remove_sink(self.window)
+        self.window.desktop.close()
+        self.window.app.processEvents()
+
+
+@pytest.fixture
+def sent(keyboard: Keyboard, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sent]:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    sent = Sent(keyboard)
+    yield sent
+    sent.close()
+
+
+@needs_qt
+def test_the_qt_window_shows_the_painted_picture_and_counts_its_age(sent: Sent) -> None:
+    sent.until(lambda: sent.keyboard.session.figures.ages.total().count >= 5)
+    picture, rect = sent.picture(), sent.canvas.picture_rect()
+    assert rect.width() / rect.height() == pytest.approx(160 / 96, abs=0.01)
+    middle = picture[round(rect.center().y()), round(rect.center().x())]
+    assert middle.tolist() == [10, 10, 10]
+
+
+@needs_qt
+def test_keys_of_the_qt_window(sent: Sent) -> None:
+    from PySide6.QtCore import Qt
+
+    arrows = (Qt.Key.Key_Right, Qt.Key.Key_Down, Qt.Key.Key_Space)
+    for code, promise in zip(arrows, ("right", "down", "space"), strict=True):
+        sent.key(code)
+        assert PROMISES[promise](sent.keyboard)
+    sent.key(Qt.Key.Key_4, "4")
+    assert sent.keyboard.style == "d"
+    sent.key(Qt.Key.Key_H, "H")
+    assert sent.keyboard.shows_help
+    sent.key(Qt.Key.Key_F5)
+    sent.key(Qt.Key.Key_Q, "q")
+    assert sent.keyboard.has_ended
+
+
+@needs_qt
+def test_the_split_follows_the_mouse_without_a_new_frame(sent: Sent) -> None:
+    from PySide6.QtCore import Qt
+
+    sent.key(Qt.Key.Key_S, "s")
+    sent.keyboard.session.remove_sink(sent.window)
+    rect = sent.canvas.picture_rect()
+    for share in (0.25, 0.75):
+        sent.move_mouse(rect.left() + share * rect.width(), rect.center().y())
+        assert sent.keyboard.controls.split == pytest.approx(share, abs=0.01)
+        row = sent.picture()[round(rect.center().y())].astype(int)
+        painted: Any = (abs(row - 10) <= 1).all(axis=1)
+        column = rect.left() + share * rect.width()
+        assert painted[round(column) + 4 : round(rect.right()) - 2].all()
+        assert not painted[round(rect.left()) + 2 : round(column) - 4].any()
+
+
+@needs_qt
+def test_the_strip_chooses_and_shows_thumbnails(sent: Sent) -> None:
+    panel = sent.window.desktop.panel
+    sent.until(lambda: len(panel._has_picture) == len(NAMES))
+    panel.strip.itemClicked.emit(panel.strip.item(4))
+    assert sent.keyboard.style == "e"
+    sent.until(lambda: panel.strip.currentRow() == 4)
+    sent.keyboard.press("2")
+    sent.until(lambda: panel.strip.currentRow() == 1)
+
+
+@needs_qt
+def test_sliders_move_the_controls_and_follow_the_keys(sent: Sent) -> None:
+    panel = sent.window.desktop.panel
+    panel.strength.setValue(35)
+    panel.smooth.setValue(80)
+    assert (sent.keyboard.controls.strength, sent.keyboard.controls.smooth) == (0.35, 0.8)
+    sent.keyboard.press("up")
+    sent.until(lambda: panel.strength.value() == 45)
+
+
+@needs_qt
+@pytest.mark.parametrize(("width", "height"), [(400, 900), (1200, 420)])
+def test_the_picture_keeps_its_shape_in_any_window(sent: Sent, width: int, height: int) -> None:
+    sent.window.desktop.resize(width, height)
+    sent.window.app.processEvents()
+    rect = sent.canvas.picture_rect()
+    assert rect.width() / rect.height() == pytest.approx(160 / 96, rel=0.01)
+    picture = sent.picture()
+    assert (picture[0, 0] == 0).all()
+    assert picture[round(rect.center().y()), round(rect.center().x())].tolist() == [10, 10, 10]
+
+
+@needs_qt
+def test_overlays_are_drawn_over_the_picture_and_vanish(sent: Sent) -> None:
+    plain = sent.picture()
+    sent.keyboard.press("h")
+    with_help = sent.picture()
+    assert (with_help != plain).any(axis=2).sum() > 2000
+    assert (with_help > 200).all(axis=2).sum() > 100
+    sent.keyboard.press("h")
+    sent.keyboard.session.tell("camera lost")
+    assert (sent.picture()[-60:] > 200).all(axis=2).any()
+
+
+@needs_qt
+def test_closing_the_window_ends_the_session(sent: Sent) -> None:
+    sent.window.desktop.close()
+    assert sent.keyboard.has_ended
+
+
+@needs_qt
+def test_run_returns_when_the_session_ends(
+    keyboard: Keyboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rtstyle.sink.window_qt import QtWindow
+
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    window = QtWindow(keyboard)
+    keyboard.session.add_sink(window)
+    keyboard.session.stop_requested = True
+    window.run()
+    keyboard.session.remove_sink(window)
+
+
+def test_the_plain_window_draws_picture_split_and_overlays(keyboard: Keyboard) -> None:
+    from rtstyle.sink.window_cv import drawn
+
+    frame = keyboard.session.latest_frame
+    assert frame is not None and frame.original is not None
+    assert (drawn(frame, keyboard) == 10).all()
+    keyboard.set(compare="split", split=0.5)
+    split = drawn(frame, keyboard)
+    assert (split[:, :79] == frame.original[:, :79, ::-1]).all() and (split[:, 82:] == 10).all()
+    keyboard.press("i")
+    assert (drawn(frame, keyboard) > 200).all(axis=2).sum() > 100
+
+
+def test_codes_of_the_plain_window_become_names_of_keys() -> None:
+    from rtstyle.sink.window_cv import KEY_CODES, key_name
+
+    assert [key_name(code) for code in (ord("s"), ord("S"), 32, 27)] == [
+        "s",
+        "s",
+        "space",
+        "escape",
+    ]
+    for code, name in KEY_CODES.get(sys.platform, {}).items():
+        assert key_name(code) == name
+
+
+def test_without_a_display_other_ways_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("other systems always have a display")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SinkError) as error:
+        displays.choose_window("auto", records=False)
+    assert all(way in error.value.fix for way in ("rtstyle camera", "rtstyle video", "--record"))
+    assert displays.choose_window("auto", records=True) == "none"
+    with pytest.raises(UsageError, match="qt, highgui"):
+        displays.choose_window("gtk", records=False)
+
+
+def test_without_pyside_the_plain_window_is_taken_and_the_extra_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(displays, "find_spec", lambda name: None)
+    assert displays.choose_window("auto", records=False) == "highgui"
+    assert "rtstyle[gui]" in capsys.readouterr().err
+    with pytest.raises(SinkError, match="PySide6"):
+        displays.choose_window("qt", records=False)
+
+
+def test_live_without_a_window_records_and_reports(tmp_path: Path) -> None:
+    """The whole command, as a person on a server would use it."""
+    environment = {key: value for key, value in os.environ.items() if "DISPLAY" not in key}
+    environment.pop("QT_QPA_PLATFORM", None)
+    command = [
+        *(sys.executable, "-m", "rtstyle", "live", "--camera", "synthetic", "--seconds", "2"),
+        *("--resolution", "160x96", "--backend", "identity", "--json"),
+        *("--record", str(tmp_path / "out.mkv")),
+    ]
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    facts = json.loads(result.stdout)
+    assert facts["schema"] == 1 and facts["num_painted"] > 5
+    assert facts["recordings"] == [str(tmp_path / "out.mkv")]
+    assert (tmp_path / "out.mkv").stat().st_size > 1000
+    assert "no display" in result.stderr
+
+
+needs_display = pytest.mark.skipif(
+    any(shutil.which(tool) is None for tool in ("Xvfb", "xdotool", "openbox", "import")),
+    reason="needs Xvfb, xdotool, openbox and ImageMagick",
+)
+
+
+class Desktop:
+    """An X server of its own with one `rtstyle live` on it."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self.folder = folder
+        reading, writing = os.pipe()
+        self.server = subprocess.Popen(
+            ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x900x24", "-nolisten", "tcp"],
+            pass_fds=[writing],
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(writing)
+        with os.fdopen(reading) as pipe:
+            number = pipe.readline().strip()
+        self.environment = {**os.environ, "DISPLAY": f":{number}", "QT_QPA_PLATFORM": "xcb"}
+        self.manager = subprocess.Popen(
+            ["openbox"], env=self.environment, stderr=subprocess.DEVNULL
+        )
+        self.live = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "rtstyle", "live", "--camera", "synthetic", "--json"),
+                *("--resolution", "320x180", "--backend", "identity", "--window", kind),
+                *("--folder", str(folder), "--smooth", "0"),
+            ],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.window = self._found()
+
+    def run(self, *command: str) -> str:
+        result = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=30
+        )
+        return result.stdout.strip()
+
+    def _found(self) -> str:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.live.poll() is None:
+            windows = self.run("xdotool", "search", "--onlyvisible", "--name", "^rtstyle$").split()
+            if windows:
+                self.run("xdotool", "windowactivate", "--sync", windows[-1])
+                return windows[-1]
+            time.sleep(0.2)
+        raise AssertionError(self.live.stderr.read() if self.live.stderr else "no window")
+
+    def key(self, name: str) -> None:
+        self.run("xdotool", "key", name)
+
+    def screen(self) -> np.ndarray:
+        path = self.folder / "screen.png"
+        self.run("import", "-window", "root", str(path))
+        return np.asarray(Image.open(path).convert("RGB")).astype(int)
+
+    def end(self, *command: str) -> dict[str, Any]:
+        """Close it by a command of xdotool; returns what it prints."""
+        self.run("xdotool", *command)
+        output, errors = self.live.communicate(timeout=30)
+        assert self.live.returncode == 0, errors
+        return json.loads(output)
+
+    def close(self) -> None:
+        for process in (self.live, self.manager, self.server):
+            if process.poll() is None:
+                process.terminate()
+            process.wait(20)
+
+
+@pytest.mark.display
+@needs_display
+@pytest.mark.parametrize("kind", [pytest.param("qt", marks=needs_qt), "highgui"])
+def test_a_real_window_shows_moving_pictures_and_takes_real_keys(tmp_path: Path, kind: str) -> None:
+    desktop = Desktop(tmp_path, kind)
+    try:
+        first = desktop.screen()
+        deadline = time.monotonic() + 20
+        while (desktop.screen() == first).all() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert (desktop.screen() != first).any(), "the picture does not move"
+        for key in ("2", "Down", "p", "r"):
+            desktop.key(key)
+            time.sleep(0.4)
+        desktop.key("h")
+        time.sleep(0.6)
+        by_button = ("key", "alt+F4")
+        facts = desktop.end(*(by_button if kind == "qt" else ("key", "q")))
+    finally:
+        desktop.close()
+    assert facts["ages"]["count"] > 0
+    assert facts["controls"]["strength"] == 0.9
+    assert len(facts["pictures"]) == 1 and Path(facts["pictures"][0]).stat().st_size > 100
+    assert len(facts["recordings"]) == 1 and Path(facts["recordings"][0]).is_file()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_recording_that_plays(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    path = tmp_path / "out.mkv"
+    command = [
+        *(sys.executable, "-m", "rtstyle", "live", "--camera", "synthetic", "--window", "none"),
+        *("--resolution", "160x96", "--backend", "identity", "--record", str(path)),
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: list(tmp_path.glob(".out.mkv.*.part")), 60)
+        time.sleep(0.5)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == code, errors
+    with av.open(str(path)) as film:
+        assert sum(1 for _ in film.decode(video=0)) > 3
