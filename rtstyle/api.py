@@ -9,22 +9,26 @@ import numpy as np
 
 from .controls import Controls
 from .frame import Pixels, check_pixels
-from .inference import Engine, load_engine
+from .inference import Engine, GpuOptions, load_engine
 from .own_styles import with_own_styles
 from .pipeline import paint_pixels
 from .shelf import DEFAULT_GENERATOR, find_generator
 from .style import Style, StyleBank, load_styles
 
 
-def load(generator: str = DEFAULT_GENERATOR, backend: str = "auto") -> tuple[Engine, StyleBank]:
+def load(
+    generator: str = DEFAULT_GENERATOR, backend: str = "auto", gpu: GpuOptions | None = None
+) -> tuple[Engine, StyleBank]:
     """An engine for a generator of the shelf, and its bank of styles with the user's own.
+
+    `gpu` defaults to what the environment says of NVIDIA GPUs.
 
     Raises:
         EngineError: generator or backend cannot be loaded.
         StyleError: the bank is damaged or does not fit the generator.
     """
     shelved = find_generator(generator)
-    engine = load_engine(shelved, backend)
+    engine = load_engine(shelved, backend, gpu)
     info = engine.info.generator
     if info.num_style_values == 0 and not shelved.styles.exists():
         only = Style(info.name, np.zeros(0, np.float32), info.weights_sha256)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rtstyle.errors import EngineError
-from rtstyle.inference import EngineInfo, GeneratorInfo, load_engine, nvidia
+from rtstyle.inference import EngineInfo, GeneratorInfo, GpuOptions, load_engine, nvidia
 from rtstyle.inference.build_watch import BuildWatch
 from rtstyle.inference.hot_swap import HotSwapEngine
 from rtstyle.shelf import find_generator
@@ -265,6 +265,16 @@ def test_auto_says_why_it_takes_no_gpu(
     assert engine.info.backend == "openvino"
     for name in ("tensorrt", "tensorrt-rtx"):
         assert f"backend {name} not used: no NVIDIA driver" in caplog.text
+    engine.close()
+
+
+@pytest.mark.parametrize("follow", ["never", "first", "behind"])
+def test_auto_follows_as_it_is_told(monkeypatch: pytest.MonkeyPatch, follow: str) -> None:
+    monkeypatch.setattr(nvidia, "may_use", lambda name: "")
+    options = GpuOptions(follow=follow)  # type: ignore[arg-type]
+    engine = load_engine(find_generator("fast"), gpu=options)
+    assert isinstance(engine, HotSwapEngine) == (follow != "never")
+    assert getattr(engine, "_waits", False) == (follow == "first")
     engine.close()
 
 

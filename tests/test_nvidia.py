@@ -164,6 +164,14 @@ def test_too_little_free_memory_depends_on_the_size() -> None:
     assert "1500 of 24576 MiB" in found.text and "--size" in found.fix
 
 
+def test_doctor_looks_at_the_gpu_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia, "look", lambda: replace(GOOD, gpus=(RTX_3090, GTX_1080)))
+    monkeypatch.setenv("RTSTYLE_GPU", "1")
+    assert "GTX 1080" in only_warning(nvidia.nvidia_findings()).text
+    monkeypatch.delenv("RTSTYLE_GPU")
+    assert "RTX 3090" in nvidia.nvidia_findings()[-1].text
+
+
 def test_findings_of_this_machine_come_without_a_word_of_failure() -> None:
     found = nvidia.nvidia_findings()
     assert found and all(each.level in ("ok", "warn") for each in found)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import typer
@@ -29,11 +30,16 @@ app = typer.Typer(
 def options(
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
     debug: bool = typer.Option(False, "--debug", help="Show tracebacks and what is decided."),
+    gpu: int | None = typer.Option(
+        None, "--gpu", min=0, help="Number of the NVIDIA GPU to use, as nvidia-smi counts."
+    ),
 ) -> None:
     """See yourself painted: in a video file, live in a window, or as the camera of a call."""
     if version:
         print(f"rtstyle {__version__}")
         raise typer.Exit
+    if gpu is not None:
+        os.environ["RTSTYLE_GPU"] = str(gpu)
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.WARNING,
         format="%(name)s: %(message)s",

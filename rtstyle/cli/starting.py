@@ -89,7 +89,7 @@ class Loader(AbstractContextManager["Loader"]):
         self._start = start
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._painter: Future[tuple[Engine, StyleBank, styling.Mix]] = self._threads.submit(
-            styling.load_painter, start.generator, start.backend, start.mix
+            styling.load_painter, start.generator, start.backend, start.mix, follow="behind"
         )
 
     def __exit__(self, *_error: object) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rtstyle.style import StyleBank
 
 Mix = tuple[tuple[str, float], ...]
+Follow = Literal["behind", "first", "never"]
 
 ANY_STYLE: Mix = (("", 1.0),)
 """Stands for the style that `load_painter` takes where none is named."""
@@ -80,18 +82,23 @@ def parse_mix(style: str | None, mix: str | None) -> Mix | None:
     return tuple(parts)
 
 
-def load_painter(generator: str, backend: str, mix: Mix | None) -> tuple[Engine, StyleBank, Mix]:
+def load_painter(
+    generator: str, backend: str, mix: Mix | None, *, follow: Follow = "never"
+) -> tuple[Engine, StyleBank, Mix]:
     """Engine, bank (with the .style files that the mix names) and the mix with plain names.
 
-    Without a mix, the first style of the bank that paints is taken.
+    Without a mix, the first style of the bank that paints is taken. `follow` is how `auto` goes
+    over to an NVIDIA GPU (`rtstyle.inference.GpuOptions`); a few pictures are not worth it.
 
     Raises:
         EngineError, StyleError: see `rtstyle.api.load`.
     """
     from rtstyle.api import load
+    from rtstyle.inference import GpuOptions
     from rtstyle.style import ORIGINAL, load_styles
 
-    engine, bank = load(generator, backend)
+    gpu = replace(GpuOptions.from_environment(), follow=follow)
+    engine, bank = load(generator, backend, gpu)
     if mix is None:
         names = [name for name in bank.names if name != ORIGINAL]
         return engine, bank, (((names or bank.names)[0], 1.0),)

@@ -86,7 +86,7 @@ def video(
     face_options = FaceOptions(face_range)  # type: ignore[arg-type]
     start_seconds, end_seconds = parse_time(start, "--start"), parse_time(end, "--end")
     check_output(output, Path(source), overwrite)
-    engine, bank, chosen = styling.load_painter(generator, backend, asked)
+    engine, bank, chosen = styling.load_painter(generator, backend, asked, follow="first")
     controls = replace(controls, mix=chosen)
     opened = open_source(source, start_seconds=start_seconds, end_seconds=end_seconds)
     sink = VideoSink(

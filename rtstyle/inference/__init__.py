@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ..errors import EngineError, UsageError
 from ..frame import Pixels
@@ -85,14 +85,15 @@ class GpuOptions:
 
     `gpu` is its number, as nvidia-smi counts. `plans` is a folder of plans that the user had
     compiled ahead of time (`rtstyle engines build`); plans are code, so it is theirs to name.
-    `cuda_graph` replays the launches of a frame as one. With `waits`, `auto` paints no frame before
-    the GPU's engine is compiled: for files, whose frames must not depend on how long that takes.
+    `cuda_graph` replays the launches of a frame as one. `follow` is when `auto` goes over to the
+    GPU: "behind" while the CPU paints; "first", before any frame, for files, whose frames must not
+    depend on how long a compilation takes; or "never".
     """
 
     gpu: int = 0
     plans: Path | None = None
     cuda_graph: bool = False
-    waits: bool = False
+    follow: Literal["behind", "first", "never"] = "behind"
 
     @classmethod
     def from_environment(cls) -> GpuOptions:
@@ -165,7 +166,7 @@ def _with_gpu(engine: Engine, generator: ShelvedGenerator, gpu: GpuOptions) -> E
     """The engine, and TensorRT to follow where it may run."""
     from .nvidia import may_use
 
-    for name in GPU_BACKENDS:
+    for name in GPU_BACKENDS if gpu.follow != "never" else ():
         if reason := may_use(name):
             logger.info("backend %s not used: %s", name, reason)
             continue
@@ -174,7 +175,7 @@ def _with_gpu(engine: Engine, generator: ShelvedGenerator, gpu: GpuOptions) -> E
 
         logger.info("backend %s follows when it is compiled", name)
         load_fast = partial(load_tensorrt, generator, name, gpu)
-        return HotSwapEngine(engine, name, load_fast, waits=gpu.waits)
+        return HotSwapEngine(engine, name, load_fast, waits=gpu.follow == "first")
     return engine
 
 

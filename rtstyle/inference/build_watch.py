@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+SAY_EVERY_SECONDS = 5.0
 
 
 class BuildWatch:
@@ -72,3 +77,17 @@ class BuildWatch:
         children = [child for child, (parent, _) in phases.items() if parent == name]
         inside = max((self._share(child, phases) for child in children), default=0.0)
         return min(1.0, (self._done.get(name, 0) + inside) / phases[name][1])
+
+
+class Announcer:
+    """Tells whoever waits for a build how long it will take, every few seconds."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._said_at_seconds = float("-inf")
+
+    def __call__(self, watch: BuildWatch) -> None:
+        now = time.monotonic()
+        if now - self._said_at_seconds >= SAY_EVERY_SECONDS:
+            self._said_at_seconds = now
+            logger.warning("%s, once for this size and GPU: %s", self._what, watch.text)

@@ -13,7 +13,7 @@ from ..errors import RtstyleError
 from ..frame import Pixels
 from ..style import Style
 from . import Engine, EngineInfo
-from .build_watch import BuildWatch
+from .build_watch import Announcer, BuildWatch
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class HotSwapEngine:
         self._current, self._name, self._load_fast = current, name, load_fast
         self._waits = waits
         self._fast: FastEngine | None = None
-        self._watch = BuildWatch()
+        self._watch = BuildWatch(Announcer(f"{name} compiles") if waits else None)
         self._worker: threading.Thread | None = None
         self._asked: tuple[int, int] | None = None
         self._refused: set[tuple[int, int]] = set()

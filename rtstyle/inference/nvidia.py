@@ -60,9 +60,17 @@ class Machine:
     broken: dict[str, str] = field(default_factory=dict)
 
 
-def nvidia_findings(gpu: int = 0, size_hw: tuple[int, int] = (720, 1280)) -> list[Finding]:
-    """What `rtstyle doctor` says of TensorRT on this machine, for frames of that size."""
-    return findings(look(), gpu, size_hw)
+def nvidia_findings(
+    gpu: int | None = None, size_hw: tuple[int, int] = (720, 1280)
+) -> list[Finding]:
+    """What `rtstyle doctor` says of TensorRT on this machine, for frames of that size.
+
+    Raises:
+        UsageError: no `gpu` is given, and RTSTYLE_GPU is no number.
+    """
+    from . import GpuOptions
+
+    return findings(look(), GpuOptions.from_environment().gpu if gpu is None else gpu, size_hw)
 
 
 def may_use(library: str) -> str:
@@ -154,7 +162,9 @@ def findings(machine: Machine, gpu: int, size_hw: tuple[int, int]) -> list[Findi
 
 def _several(machine: Machine, gpu: int) -> Finding:
     names = ", ".join(f"{card.index} {card.name}" for card in machine.gpus)
-    return Finding(TOPIC, "ok", f"several GPUs: {names}; number {gpu} is used (--gpu N)")
+    return Finding(
+        TOPIC, "ok", f"several GPUs: {names}; number {gpu} is used (another: rtstyle --gpu N)"
+    )
 
 
 def _card(machine: Machine, gpu: Gpu) -> Finding | None:
@@ -162,7 +172,7 @@ def _card(machine: Machine, gpu: Gpu) -> Finding | None:
         return None
     other = next((card for card in machine.gpus if card.compute_capability >= (7, 5)), None)
     text = f"{gpu.name} ({gpu.target}) is too old for TensorRT, which needs sm75 (Turing) or newer"
-    fix = f"use --gpu {other.index} ({other.name})" if other else ""
+    fix = f"rtstyle --gpu {other.index} ... ({other.name})" if other else ""
     return Finding(TOPIC, "warn", f"{text}; OpenVINO runs on the CPU", fix)
 
 

@@ -6,18 +6,19 @@ import hashlib
 import logging
 import os
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 from ..errors import EngineError
 from ..frame import Pixels
 from ..shelf import ShelvedGenerator
 from ..style import ORIGINAL, Style, load_styles
 from . import EngineInfo, GpuOptions
-from .build_watch import BuildWatch
+from .build_watch import Announcer, BuildWatch
 from .nvidia import driver_version
 from .onnxruntime import ONNXRuntimeEngine
 from .padding import crop, pad, padded_size
@@ -30,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 KEPT_SIZES = 3
 """A whole frame, a face, and the size to which the governor is about to go."""
-
-SAY_EVERY_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class TensorRTEngine:
         self._reference = ONNXRuntimeEngine(generator.onnx)
         self._generator = self._reference.info.generator
         self._styles = generator.styles
-        self._watch = watch or BuildWatch(_Announcer(library.name, generator.name))
+        self._watch = watch or BuildWatch(Announcer(f"{library.name} compiles {generator.name}"))
         self._cache = cache or PlanCache()
         self._runners: dict[tuple[int, int], TensorRTRunner] = {}
         self._building = threading.Lock()
@@ -240,7 +239,9 @@ class TensorRTEngine:
         logger.info("the plan agrees with ONNX Runtime: %.1f dB, style %s", psnr, style.name)
 
     def _any_style(self) -> Style:
-        bank = load_styles(self._styles, self._generator.num_style_values or None)
+        if self._generator.num_style_values == 0:
+            return Style("", np.zeros(0, np.float32), self._generator.weights_sha256)
+        bank = load_styles(self._styles, self._generator.num_style_values)
         return next((style for style in bank if style.name != ORIGINAL), next(iter(bank)))
 
     def _key(self, size: tuple[int, int]) -> PlanKey:
@@ -256,17 +257,3 @@ class TensorRTEngine:
             gpu="" if portable else self._device.name,
             driver="" if portable else self._device.driver,
         )
-
-
-class _Announcer:
-    """Tells whoever waits for a build how long it will take, every few seconds."""
-
-    def __init__(self, library: str, generator: str) -> None:
-        self._what = f"{library} compiles {generator}, once for this size and GPU"
-        self._said_at_seconds = float("-inf")
-
-    def __call__(self, watch: BuildWatch) -> None:
-        now = time.monotonic()
-        if now - self._said_at_seconds >= SAY_EVERY_SECONDS:
-            self._said_at_seconds = now
-            logger.warning("%s: %s", self._what, watch.text)
