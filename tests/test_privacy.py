@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,16 +26,26 @@ WATCHED_CALLS = "connect,sendto,sendmmsg"
 HARMLESS_FAMILIES = {"AF_UNIX", "AF_NETLINK", "AF_UNSPEC"}
 """Sockets that end inside this machine's kernel."""
 
+LIVE = ["--camera", "synthetic", "--seconds", "1", "--size", "144", "--resolution", "320x180"]
+
 COMMANDS: Mapping[str, list[str]] = {
     "--help": ["--help"],
+    "batch": ["batch", "clip.mp4", "--out", "batched"],
+    "camera": ["camera", *LIVE],
+    "cameras": ["cameras"],
     "doctor": ["doctor"],
     "engines": ["engines", "list"],
     "image": ["image", "photo.png", "painted.png"],
     "image onnxruntime": ["image", "photo.png", "painted.png", "--backend", "onnxruntime"],
+    "live": ["live", *LIVE, "--window", "none", "--record", "painted.mkv", "--region", "person"],
     "styles": ["styles", "--sheet", "photo.png", "-o", "sheet.png", "-y"],
+    "train": ["train", "style", "photo.png"],
     "video": ["video", "clip.mp4", "painted.mp4"],
 }
 """Arguments by name; the first word is the command that is watched."""
+
+EXIT_CODES = {"camera": {0, 5}, "train": {2}}
+"""Where 0 is not the only good end: no loopback device; features that nobody allowed to fetch."""
 
 LINGER_SECONDS = 15
 """ONNX Runtime 1.31 makes its first report 9 seconds after its import, if it is let to."""
@@ -88,6 +98,7 @@ def start(command: list[str], folder: Path, log: Path) -> subprocess.Popen[str]:
     # A home of its own: what a library remembers in this user's may hide its first contact.
     environment = {key: value for key, value in os.environ.items() if key != "CI"}
     environment |= {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
+    environment.pop("TORCH_HOME", None)
     return subprocess.Popen(
         [*strace, *command],
         cwd=folder,
@@ -98,17 +109,19 @@ def start(command: list[str], folder: Path, log: Path) -> subprocess.Popen[str]:
     )
 
 
-def connections(process: subprocess.Popen[str], log: Path) -> list[str]:
+def connections(
+    process: subprocess.Popen[str], log: Path, exit_codes: Collection[int] = (0,)
+) -> list[str]:
     """The lines of strace in which a process reached for a network."""
     _, errors = process.communicate(timeout=100)
-    assert process.returncode == 0, errors
+    assert process.returncode in exit_codes, errors
     lines = log.read_text(errors="replace").splitlines()
     return [line for line in lines if set(re.findall(r"\bAF_\w+", line)) - HARMLESS_FAMILIES]
 
 
-def watch(command: list[str], folder: Path) -> list[str]:
+def watch(command: list[str], folder: Path, exit_codes: Collection[int] = (0,)) -> list[str]:
     log = folder / "strace.log"
-    return connections(start(command, folder, log), log)
+    return connections(start(command, folder, log), log, exit_codes)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +164,8 @@ def test_every_command_is_watched() -> None:
 def test_no_command_reaches_for_a_network(name: str, folder: Path) -> None:
     for path in folder.glob("painted.*"):
         path.unlink()
-    assert watch([sys.executable, "-m", "rtstyle", *COMMANDS[name]], folder) == []
+    command = [sys.executable, "-m", "rtstyle", *COMMANDS[name]]
+    assert watch(command, folder, EXIT_CODES.get(name, {0})) == []
 
 
 def test_no_library_reports_later(lingering: tuple[subprocess.Popen[str], Path]) -> None:
