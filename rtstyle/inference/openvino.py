@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     import openvino as ov
 
 
+KEPT_SIZES = 4
+"""Whole frames, crops of faces, and what a live run compiles ahead."""
+
+
 class OpenVINOEngine:
-    """A generator compiled by OpenVINO for each size it meets; the last two sizes are kept.
+    """A generator compiled by OpenVINO for each size it meets; the last four sizes are kept.
 
     OpenVINO computes in bfloat16 where the CPU has instructions for it, else in float32;
     `info.precision` says which. `precision` "f32" forces float32 (parity tests).
@@ -91,10 +95,16 @@ class OpenVINOEngine:
         self._compiled.clear()
 
     def _request(self, size: tuple[int, int]) -> Any:
+        """The network for a size. Compiling holds no lock: frames go on at the present size."""
         with self._lock:
-            compiled = self._compiled.pop(size, None) or self._compile(size)
+            compiled = self._compiled.pop(size, None)
+            if compiled is not None:
+                self._compiled[size] = compiled
+                return compiled
+        compiled = self._compile(size)
+        with self._lock:
             self._compiled[size] = compiled
-            for oldest in list(self._compiled)[:-2]:
+            for oldest in list(self._compiled)[:-KEPT_SIZES]:
                 del self._compiled[oldest]
         return compiled
 
