@@ -87,8 +87,8 @@ def test_a_face_too_small_for_a_crop_is_painted_with_the_frame() -> None:
 def test_people_or_all_but_people_are_painted(region: Region, person_is_painted: bool) -> None:
     pixels, _ = paint(replace(CONTROLS, region=region), SEEN)
     left, right = (205, 50) if person_is_painted else (50, 205)
-    np.testing.assert_array_equal(pixels[:, :140], left)
-    np.testing.assert_array_equal(pixels[:, 180:], right)
+    np.testing.assert_array_equal(pixels[:, :130], left)
+    np.testing.assert_array_equal(pixels[:, 190:], right)
 
 
 def test_face_strength_0_leaves_the_face_real_in_a_painted_frame() -> None:

@@ -42,7 +42,7 @@ class PersonMask:
 
         `faces` are part of it even where the segmenter misses them, as it does in close-ups. The
         result is at most 360 pixels high (see `Frame.person`). Method: the guided filter of He, Sun
-        and Tang (2010), with this frame's own luma as the guide.
+        and Tang (2010; its fast variant of 2015), with this frame's own luma as the guide.
         """
         if self._mask is None:
             return None
@@ -55,5 +55,5 @@ class PersonMask:
             cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY
         )
         coarse = cv2.resize(known, size, interpolation=cv2.INTER_LINEAR)
-        refined = cv2.ximgproc.guidedFilter(guide, coarse, _RADIUS_PX, _EDGE**2)
+        refined = cv2.ximgproc.guidedFilter(guide, coarse, _RADIUS_PX, _EDGE**2, scale=0.5)
         return np.clip(refined, 0.0, 1.0, dtype=np.float32)
