@@ -235,5 +235,5 @@ class Session:
             size_px=self.governor.size_px,
             is_pinned=self.governor.is_pinned,
             num_size_changes=self.governor.num_changes,
-            backend=f"{info.backend} {info.precision}",
+            backend=", ".join(filter(None, (f"{info.backend} {info.precision}", info.status))),
         )
