@@ -13,12 +13,11 @@ import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
 import typer
 from PIL import Image
 
-from rtstyle.capture.demo import DemoSource
+from rtstyle.capture.demo import PHOTOS, DemoSource
 from rtstyle.cli import app
 from rtstyle.sink.video import VideoSink
 
@@ -84,7 +83,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A photo and a clip."""
     here = tmp_path_factory.mktemp("privacy")
     frames = list(DemoSource(192, 108, num_frames=4))
-    Image.fromarray(np.asarray(frames[0].pixels)).save(here / "photo.png")
+    with Image.open(PHOTOS / "astronaut.jpg") as photo:
+        photo.resize((256, 256)).save(here / "photo.png")
     sink = VideoSink(here / "clip.mp4")
     for frame in frames:
         sink.write(frame)
