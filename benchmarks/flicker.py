@@ -23,7 +23,7 @@ from rtstyle.machine import package_versions, this_machine
 from . import contenders, flicker_clips, stability
 from .contenders import Contender
 from .flicker_clips import Clip
-from .flicker_verdict import verdict
+from .flicker_verdict import Judged, verdict
 from .style_strength import StyleStrength
 
 SCHEMA = 1
@@ -108,7 +108,12 @@ def main() -> None:
         for clip in all_clips(options.data)
         if not options.clips or clip.name in options.clips
     }
-    names = {contender.name: contender.is_ours for contender in everyone}
+    ending = f"--smooth {options.default_smooth:g}"
+    judged = [
+        Judged(contender.name, contender.is_ours, contender.picture)
+        for contender in everyone
+        if contender.name.endswith(ending) or not contender.is_ours
+    ]
     report = {
         "schema": SCHEMA,
         "machine": asdict(this_machine()),
@@ -117,7 +122,7 @@ def main() -> None:
         "frames_per_clip": flicker_clips.NUM_FRAMES,
         "seconds": round(time.time() - started),
         "clips": clips,
-        "verdict": verdict(clips, names, f"--smooth {options.default_smooth:g}"),
+        "verdict": verdict(clips, judged),
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 EXCESS_SHARE, EXCESS_SLACK = 0.5, 1e-4
@@ -12,23 +14,37 @@ LIMITS = {"noise_gain": 0.5, "tint_drift": 1.0, "lag_px": 1.0, "cut_error": 0}
 """What each figure may be at most."""
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A contender by name, and the picture that it learned its style from."""
+
+    name: str
+    is_ours: bool
+    picture: Path
+
+
 def verdict(
-    clips: Mapping[str, Mapping[str, Mapping[str, Any]]], is_ours: Mapping[str, bool], ending: str
+    clips: Mapping[str, Mapping[str, Mapping[str, Any]]], everyone: Sequence[Judged]
 ) -> list[dict[str, Any]]:
     """Each promise on each clip: what it asks, the worst of ours, and whether it is kept.
 
     Args:
         clips: clip -> contender -> figure -> value.
-        is_ours: contender -> whether it is one of ours.
-        ending: how the names of those of ours end that are judged.
+        everyone: who is compared; those of ours with other settings are left out.
     """
     rows = []
     for clip, results in clips.items():
-        judged = {n: r for n, r in results.items() if is_ours[n] and n.endswith(ending)}
-        rivals = {n: r for n, r in results.items() if not is_ours[n]}
-        rows += [_within(clip, figure, limit, judged) for figure, limit in LIMITS.items()]
-        rows.append(_excess(clip, judged, rivals))
-        rows.append(_held(clip, judged))
+        ours = {judged.name: results[judged.name] for judged in everyone if judged.is_ours}
+        rows += [_within(clip, figure, limit, ours) for figure, limit in LIMITS.items()]
+        rows.append(_held(clip, ours))
+        for judged in everyone:
+            if judged.is_ours and "excess" in results[judged.name]:
+                rivals = [
+                    rival.name
+                    for rival in everyone
+                    if not rival.is_ours and rival.picture == judged.picture
+                ]
+                rows.append(_excess(clip, judged.name, rivals, results))
     return [row for row in rows if row]
 
 
@@ -44,21 +60,19 @@ def _held(clip: str, judged: Mapping) -> dict[str, Any]:
     return {**_row(clip, "held_exactly", 1.0, min(values)), "kept": min(values) == 1.0}
 
 
-def _excess(clip: str, judged: Mapping, rivals: Mapping) -> dict[str, Any]:
-    """Against the steadiest rival that paints at most as strongly as the weakest of ours."""
-    ours = {name: found for name, found in judged.items() if "excess" in found}
-    if not ours or not rivals:
+def _excess(clip: str, ours: str, rivals: Sequence[str], results: Mapping) -> dict[str, Any]:
+    """Against the steadiest of the rivals that learned from the same picture."""
+    if not rivals:
         return {}
-    worst = max(ours, key=lambda name: ours[name]["excess"])
-    best = min(rivals, key=lambda name: rivals[name]["excess"])
-    limit = EXCESS_SHARE * rivals[best]["excess"] + EXCESS_SLACK
+    best = min(rivals, key=lambda name: results[name]["excess"])
+    limit = EXCESS_SHARE * results[best]["excess"] + EXCESS_SLACK
     return {
-        **_row(clip, "excess", limit, ours[worst]["excess"]),
-        "ours": worst,
-        "style_left": ours[worst]["style_left"],
+        **_row(clip, "excess", limit, results[ours]["excess"]),
+        "ours": ours,
         "rival": best,
-        "rival_excess": rivals[best]["excess"],
-        "rival_style_left": rivals[best]["style_left"],
+        "rival_excess": results[best]["excess"],
+        "style_left": results[ours]["style_left"],
+        "rival_style_left": results[best]["style_left"],
     }
 
 

@@ -126,14 +126,18 @@ def edge_lag_px(
 ) -> float:
     """How far a vertical edge that moves trails behind the same painting without smoothing, px.
 
-    The profile of an edge is the mean luma by the distance from where the edge is, over all rows
-    and frames from the third on, scaled so that it rises from 0 at its left end to 1 at its right
-    one (mean of 10 px each; a change of tint is no lag). The area between both profiles is the
-    distance by which it is late: for a moving average in which a share a of the last output stays,
-    that is a / (1 - a) times its speed. Positive where it trails (the edge moves to the right and
-    is brighter on its right).
+    Let p(x) be the mean luma at a distance x from where the edge is, over all rows and frames from
+    the third on, of the unsmoothed painting, and q(x) that of the smoothed one. The edge moves by v
+    px a frame, so that the last frame's painting, seen from where the edge is now, is p(x + v). The
+    share s of it that fits best, q = (1 - s) p(x) + s p(x + v) by least squares, is how much of its
+    last step the painting has still to make: the lag is s v. For a moving average in which a share
+    a of the last output stays it is a v; paint that reaches past the edge counts as well.
     """
-    return float((_edge_profile(painted, edge_px) - _edge_profile(unsmoothed, edge_px)).sum())
+    speed = int(edge_px[1] - edge_px[0])
+    now, late = _edge_profile(unsmoothed, edge_px), _edge_profile(painted, edge_px)
+    step = now[speed:] - now[:-speed]
+    missing = (late - now)[:-speed]
+    return speed * float((missing * step).sum() / np.square(step).sum())
 
 
 def cut_error(painted: Sequence[Pixels], unsmoothed: Sequence[Pixels], cut: int) -> int:
@@ -152,9 +156,7 @@ def _edge_profile(frames: Sequence[Pixels], edge_px: NDArray[np.int64]) -> NDArr
         luma = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         window = luma[:, edge - EDGE_WINDOW_PX : edge + EDGE_WINDOW_PX]
         profiles.append(window.mean(axis=0, dtype=np.float64))
-    profile = np.mean(profiles, axis=0)
-    low, high = profile[:10].mean(), profile[-10:].mean()
-    return (profile - low) / (high - low)
+    return np.mean(profiles, axis=0)
 
 
 def _motion_boundary(flow: Flow) -> Seen:

@@ -28,6 +28,15 @@ ONE = 256
 STRIP_PX = 120
 """Rows that are warped and blended at a time."""
 
+SPOT_PX = 7
+"""Side of the spots of the small picture whose mean colours are compared: 28 px at 720p."""
+
+SPOT_TAU = 24.0
+"""Levels of 255 by which the mean colours may differ before the last painting counts for little."""
+
+AGREEMENT_AT_LEVELS = np.exp(-np.square(np.arange(256) / SPOT_TAU)).astype(np.float32)
+AGREEMENT_AT_LEVELS[AGREEMENT_AT_LEVELS < 1e-3] = 0
+
 DISSOLVE_FRAMES = 8
 """After a change of brush size nothing is held for so long, so that it passes over unseen."""
 
@@ -83,7 +92,8 @@ def smoothed(fresh: Layer, motion: Motion | None, past: Layer | None, smooth: fl
     painted = past.painted
     if not still.all():
         hold = _feathered(still, motion.reliable.shape)
-        share = (1 - MIN_FRESH_SHARE**smooth) * motion.reliable
+        reliable = motion.reliable * _agreement(fresh.painted, painted, motion.flow)
+        share = (1 - MIN_FRESH_SHARE**smooth) * reliable
         history = _at_output_size(_fixed_point(hold + (1 - hold) * share), painted)
         flow = _at_output_size(motion.flow * (1 - hold)[..., None], painted)
         painted = painted.copy()
@@ -91,6 +101,25 @@ def smoothed(fresh: Layer, motion: Motion | None, past: Layer | None, smooth: fl
             moved = _warp(past.painted, flow, strip)
             painted[strip] = _blend(fresh.painted[strip], moved, history[strip])
     return Layer(fresh.fed, painted, fresh.size_hw, dissolve)
+
+
+def _agreement(fresh: Pixels, past: Pixels, flow: NDArray[np.float32]) -> Mask:
+    """How well both paintings agree, (h, w), but for the strokes that flicker.
+
+    Paint reaches further than the thing painted: a dark seam along a moving edge would stay behind
+    where the picture under it does not change. Flicker leaves the mean colour of a spot alone.
+    """
+    height, width = flow.shape[:2]
+    new, old = (
+        cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+        for picture in (fresh, past)
+    )
+    at_x, at_y = cv2.split(positions(height, width) + flow)
+    old = cv2.remap(old, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    window = (SPOT_PX, SPOT_PX)
+    apart = cv2.split(cv2.absdiff(cv2.blur(new, window), cv2.blur(old, window)))
+    worst = cv2.max(cv2.max(apart[0], apart[1]), apart[2])
+    return np.asarray(cv2.LUT(worst, AGREEMENT_AT_LEVELS), np.float32)
 
 
 def _feathered(still: NDArray[np.bool_], shape_hw: tuple[int, ...]) -> Mask:
