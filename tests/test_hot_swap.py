@@ -10,12 +10,17 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from rtstyle.capture.synthetic import SyntheticSource
+from rtstyle.controls import Controls
 from rtstyle.errors import EngineError
+from rtstyle.frame import Frame
 from rtstyle.inference import EngineInfo, GeneratorInfo, GpuOptions, load_engine, nvidia
 from rtstyle.inference.build_watch import BuildWatch
 from rtstyle.inference.hot_swap import HotSwapEngine
+from rtstyle.pipeline import Pipeline
+from rtstyle.runner import run
 from rtstyle.shelf import find_generator
-from rtstyle.style import Style
+from rtstyle.style import Style, StyleBank
 
 GENERATOR = GeneratorInfo("test", 1, 8, "none", "", "CC0-1.0")
 STYLE = Style("plain", np.zeros(1, np.float32), "")
@@ -232,6 +237,41 @@ def test_for_files_every_frame_waits_so_that_two_runs_are_the_same() -> None:
     assert [broken.paint(), broken.paint()] == [SLOW, SLOW]
     assert broken.num_loads == 1
     broken.engine.close()
+
+
+def test_a_stream_gets_every_frame_through_the_swap_and_a_failure(pair: Pair) -> None:
+    """A real run: the slow engine paints first, then the fast one, then that one breaks."""
+    pair.fast.gate.clear()
+
+    class ListSink:
+        def __init__(self) -> None:
+            self.frames: list[Frame] = []
+
+        def write(self, frame: Frame) -> None:
+            self.frames.append(frame)
+            if frame.index == 5:
+                pair.fast.gate.set()
+            if frame.index == 20:
+                pair.settle()
+            if frame.index == 40:
+                pair.fast.fails = fail_with(RuntimeError("device lost"))
+
+        def close(self) -> None:
+            pass
+
+        def abort(self, *, keep_partial: bool = False) -> None:
+            raise AssertionError("the stream ended early")
+
+    sink = ListSink()
+    pipeline = Pipeline(pair.engine, StyleBank("", {"plain": STYLE}))
+    source = SyntheticSource(32, 24, num_frames=60)
+    report = run(source, pipeline, sink, Controls((("plain", 1.0),), smooth=0))
+    assert report.num_frames == 60
+    assert [frame.index for frame in sink.frames] == list(range(60))
+    painters = [int(frame.pixels[0, 0, 0]) for frame in sink.frames]
+    assert set(painters) == {SLOW, FAST}
+    changes = [index for index in range(1, 60) if painters[index] != painters[index - 1]]
+    assert len(changes) == 2 and painters[0] == painters[-1] == SLOW
 
 
 def test_closing_stops_a_build_under_way(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:

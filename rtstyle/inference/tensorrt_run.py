@@ -63,7 +63,7 @@ class TensorRTRunner:
             if self._engine is None:
                 raise EngineError(f"{library.name} refuses the compiled plan", log.last_error[:200])
             self._tensors = _tensors(library, torch, self._engine)
-            self._kernels, config = self._runtime_config(trt)
+            self._kernels, config = self._runtime_config(library)
             self._slots = [self._make_slot(config) for _ in range(NUM_SLOTS)]
             self._next = 0
             self._warm_up()
@@ -177,12 +177,12 @@ class TensorRTRunner:
             self._launch(slot)
         slot.graph = graph
 
-    def _runtime_config(self, trt: Any) -> tuple[Any, Any]:
+    def _runtime_config(self, library: Library) -> tuple[Any, Any]:
         """Kernel cache and settings of TensorRT-RTX; (None, None) for `tensorrt`."""
-        if not hasattr(trt, "CudaGraphStrategy"):
+        if not library.is_portable:
             return None, None
         config = self._engine.create_runtime_config()
-        strategies = trt.CudaGraphStrategy
+        strategies = library.module.CudaGraphStrategy
         config.cuda_graph_strategy = (
             strategies.WHOLE_GRAPH_CAPTURE if self._options.cuda_graph else strategies.DISABLED
         )

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from ..container import BT709, LIMITED_RANGE, PictureFormat
 from ..errors import SinkError
 from ..frame import Frame, Pixels
+from .encoders import check_encoder
 
 os.environ.setdefault("SVT_LOG", "1")  # errors only; SVT-AV1 writes pages to stderr
 
@@ -74,6 +75,8 @@ def choose_codec(codec: str, container: str) -> str:
         ) from error
     if found.type != "video":
         raise SinkError(f"'{name}' encodes no video", fix="try: libx264")
+    if name.endswith("_nvenc"):
+        check_encoder(name)
     return name
 
 
