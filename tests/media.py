@@ -132,7 +132,9 @@ def pipeline() -> Pipeline:
 def video_times(path: Path) -> list[Fraction]:
     """Presentation times in seconds of all decoded frames."""
     with av.open(str(path)) as container:
-        return [frame.pts * frame.time_base for frame in container.decode(video=0)]  # type: ignore[operator]
+        return [
+            (frame.pts or 0) * Fraction(frame.time_base or 1) for frame in container.decode(video=0)
+        ]
 
 
 def pictures(path: Path) -> list[NDArray[np.uint8]]:

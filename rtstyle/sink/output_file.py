@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import SinkError, UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 CONTAINERS = {
     ".mp4": "mp4",
@@ -20,6 +25,33 @@ CONTAINERS = {
 """FFmpeg's name of the container for each file name extension."""
 
 PART_NAME = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)\.part")
+
+
+class PartFile(io.FileIO):
+    """A file that remembers a failed write.
+
+    FFmpeg writes the last block as it closes a file, and nobody learns that the disk was full.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "wb")
+        self._error: OSError | None = None
+
+    def write(self, content: Buffer, /) -> int:
+        """Write all of it, or raise OSError."""
+        waiting = memoryview(content)
+        try:
+            while waiting:
+                waiting = waiting[super().write(waiting) :]
+        except OSError as error:
+            self._error = error
+            raise
+        return memoryview(content).nbytes
+
+    def check(self) -> None:
+        """Raise what an earlier write failed with, if one did."""
+        if self._error is not None:
+            raise self._error
 
 
 def check_output(path: Path, source_path: Path | None = None, overwrite: bool = False) -> None:
@@ -59,10 +91,10 @@ def partial_path(path: Path) -> Path:
 
 def remove_stale_parts(path: Path) -> list[Path]:
     """Delete what killed runs left of `path`; files of running processes stay."""
-    removed = []
+    removed, names = [], (path.name, partial_path(path).name)
     for part in path.parent.glob(".*.part"):
         match = PART_NAME.fullmatch(part.name)
-        if match and match["name"] == path.name and not _is_running(int(match["pid"])):
+        if match and match["name"] in names and not _is_running(int(match["pid"])):
             part.unlink(missing_ok=True)
             removed.append(part)
     return removed

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 from av.container import InputContainer, OutputContainer
-from av.error import FFmpegError
+from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.packet import Packet
 from av.stream import AttachmentStream, Disposition, Stream
 
 from ..container import TIME_BASE, main_video, open_media
-from .carriers import Carrier, choose_carrier
-from .packet_clock import PacketClock
+from .carriers import Carrier, PlainCopy, choose_carrier
+from .packet_clock import PacketClock, with_decoding_times
 
 OWN_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder"}
 """Tags that describe the old file, not the film."""
 
 MEASURED_TAGS = {"DURATION", "ENCODER", "NUMBER_OF_BYTES", "NUMBER_OF_FRAMES", "BPS"}
 """Tags of a stream that its new container writes anew."""
+
+INTERLEAVING_SECONDS = 10
+"""Packets of one moment lie no further apart in a file."""
 
 ITUNES_TAGS = {
     *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre"),
@@ -60,25 +65,44 @@ class CopiedStreams:
         path: the input.
         output: container to copy into; it has its video stream, but no header yet.
         span: what to copy.
+        with_main: copy the main video too; `output` has no stream then.
     """
 
-    def __init__(self, path: Path, output: OutputContainer, span: Span) -> None:
+    def __init__(
+        self, path: Path, output: OutputContainer, span: Span, *, with_main: bool = False
+    ) -> None:
         self._path, self._output, self._span = path, output, span
         self._input = open_media(path)
         self._carriers: dict[int, Carrier] = {}
         self._clocks: dict[int, PacketClock] = {}
-        self.report: list[StreamReport] = []
+        self._num_lost: dict[int, int] = {}
+        self._added: list[StreamReport] = []
         main = main_video(self._input, path.name)
-        _describe_as(output.streams.video[0], main)
+        if with_main:
+            self._carry(main, PlainCopy(output, main))
+        else:
+            _describe_as(output.streams.video[0], main)
         for stream in self._input.streams:
             if stream.index != main.index and not _is_chapter_list(stream):
-                self.report.append(self._add(stream))
+                self._added.append(self._add(stream))
         copy_tags(self._input, output)
         chapters = trimmed_chapters(self._input.chapters(), span)
+        self.has_chapters = bool(chapters)
         if chapters:
             output.set_chapters(chapters)
         self._packets = self._read()
         self._next: Packet | None = None
+
+    @property
+    def report(self) -> list[StreamReport]:
+        """What became of each stream, so far."""
+        reports = []
+        for each in self._added:
+            num_lost = self._num_lost.get(each.index)
+            lost = f"{num_lost} damaged packets left out" if num_lost else ""
+            note = "; ".join(part for part in (each.note, lost) if part)
+            reports.append(replace(each, note=note))
+        return reports
 
     def copy_until(self, seconds: Fraction) -> None:
         """Copy what begins before `seconds` of the output's clock."""
@@ -91,15 +115,15 @@ class CopiedStreams:
             self._copy(packet)
 
     def copy_rest(self) -> None:
-        """Copy to the end of the span."""
-        if self._span.end is not None:
-            self.copy_until(self._span.end - self._span.begin)
-            return
-        if self._next is not None:
-            self._copy(self._next)
-            self._next = None
-        for packet in self._packets:
-            self._copy(packet)
+        """Copy to the end of the span, past which badly interleaved files may hold more of it."""
+        waiting = [] if self._next is None else [self._next]
+        self._next = None
+        end = None if self._span.end is None else self._span.end - self._span.begin
+        for packet in chain(waiting, self._packets):
+            if end is None or _begin_of(packet) < end:
+                self._copy(packet)
+            elif _begin_of(packet) > end + INTERLEAVING_SECONDS:
+                return
 
     def finish(self) -> None:
         """Write what conversions held back."""
@@ -128,9 +152,12 @@ class CopiedStreams:
         carrier = choose_carrier(self._output, stream)
         if carrier is None:
             return _report(stream, False, f"{files} cannot hold it")
+        self._carry(stream, carrier)
+        return _report(stream, True, carrier.how)
+
+    def _carry(self, stream: Stream, carrier: Carrier) -> None:
         _describe_as(carrier.added, stream)
         self._carriers[stream.index] = carrier
-        return _report(stream, True, carrier.how)
 
     def _attach(self, stream: Stream, *, is_cover: bool) -> None:
         """Matroska keeps pictures as attachments too."""
@@ -157,16 +184,12 @@ class CopiedStreams:
             return
         if self._span.is_trimmed:
             self._input.seek(max(0, int((self._span.begin - 1) / TIME_BASE)))
-        packets = self._input.demux(wanted)
-        while True:
-            try:
-                packet = next(packets, None)
-            except (FFmpegError, OSError, ValueError, IndexError):
-                return  # the source reads the same file and reports the damage
-            if packet is None:
-                return
-            if packet.size and self._is_wanted(packet):
-                yield packet
+        # The source reads the same file, and reports what is damaged.
+        with suppress(FFmpegError, OSError, ValueError, IndexError):
+            packets = (packet for packet in self._input.demux(wanted) if packet.size)
+            for packet in with_decoding_times(packets):
+                if self._is_wanted(packet):
+                    yield packet
 
     def _is_wanted(self, packet: Packet) -> bool:
         """Move a packet to the output's clock; whether it belongs to the span."""
@@ -179,8 +202,12 @@ class CopiedStreams:
         return not self._span.is_trimmed or _begin_of(packet) >= 0
 
     def _copy(self, packet: Packet) -> None:
-        for carried in self._carriers[packet.stream.index].carry(packet):
-            self._output.mux(carried)
+        index = packet.stream.index
+        for carried in self._carriers[index].carry(packet):
+            try:
+                self._output.mux(carried)
+            except (InvalidDataError, ArgumentError):  # damaged; the others may be whole
+                self._num_lost[index] = self._num_lost.get(index, 0) + 1
 
 
 def copy_tags(source: InputContainer, output: OutputContainer) -> None:

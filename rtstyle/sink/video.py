@@ -19,14 +19,14 @@ from ..frame import Frame
 from .encoding import Encoder, EncoderOptions, choose_codec
 from .output_file import (
     CONTAINERS,
+    PartFile,
     check_output,
     part_path,
     partial_path,
     put_under_name,
     remove_stale_parts,
 )
-from .packet_clock import with_decoding_times
-from .streams import CopiedStreams, Span, StreamReport, needs_free_tags, trimmed_chapters
+from .streams import CopiedStreams, Span, StreamReport, needs_free_tags
 
 DEFAULT_RATE = Fraction(25)
 FAR_START_SECONDS = 10
@@ -74,6 +74,7 @@ class VideoSink:
             self._picture = read_picture_format(options.source_path)
         remove_stale_parts(self.path)
         self._part = part_path(self.path)
+        self._file: PartFile | None = None
         self._output: OutputContainer | None = None
         self._copied: CopiedStreams | None = None
         self._encoder: Encoder | None = None
@@ -126,8 +127,9 @@ class VideoSink:
         self._span = self._wanted_span(frame)
         rate = options.rate or DEFAULT_RATE
         self._time_base = 1 / rate if self._format == "avi" else frame.time_base
+        self._file = PartFile(self._part)
         self._output = av.open(
-            f"file:{self._part.absolute()}",
+            self._file,
             "w",
             format=self._format,
             container_options=self._container_options(),
@@ -179,6 +181,8 @@ class VideoSink:
                 self._copied.copy_rest()
             self._copied.finish()
         self._output.close()
+        assert self._file is not None
+        self._file.check()
 
     def _keep_partial(self) -> None:
         target = partial_path(self.path)
@@ -186,17 +190,21 @@ class VideoSink:
             if self._copied is not None:
                 self._copied.copy_until(self._end_seconds)
             self._finish(copy_rest=False)
-            cut = self._part.with_suffix(".cut.part")
-            _rewrite_with_chapters_until(self._part, cut, self._format, self._end_seconds)
-            put_under_name(cut, target)
+            if self._copied is not None and self._copied.has_chapters:
+                cut = part_path(target)
+                _rewrite_until(self._part, cut, self._format, self._end_seconds)
+                put_under_name(cut, target)
+            else:
+                put_under_name(self._part, target)
         self.written_path = target
 
     def _discard(self) -> None:
-        for part in (self._copied, self._output):
+        for part in (self._copied, self._output, self._file):
             if part is not None:
                 with suppress(FFmpegError, OSError, ValueError):
                     part.close()
         self._part.unlink(missing_ok=True)
+        part_path(partial_path(self.path)).unlink(missing_ok=True)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -211,14 +219,13 @@ class VideoSink:
             raise SinkError(f"{self.path} cannot be written", str(error)) from error
 
 
-def _rewrite_with_chapters_until(part: Path, cut: Path, container: str, end: Fraction) -> None:
+def _rewrite_until(part: Path, cut: Path, container: str, end: Fraction) -> None:
     """Copy a finished file; its chapters, written first, promised more than there is."""
-    with open_media(part) as source, av.open(f"file:{cut}", "w", format=container) as output:
-        streams = {
-            each.index: output.add_stream_from_template(each, opaque=True)
-            for each in source.streams
-        }
-        output.set_chapters(trimmed_chapters(source.chapters(), Span(end=end)))
-        for packet in with_decoding_times(packet for packet in source.demux() if packet.size):
-            packet.stream = streams[packet.stream_index]
-            output.mux(packet)
+    with PartFile(cut) as file:
+        with av.open(file, "w", format=container) as output:
+            copied = CopiedStreams(part, output, Span(end=end), with_main=True)
+            try:
+                copied.copy_rest()
+            finally:
+                copied.close()
+        file.check()
