@@ -115,11 +115,11 @@ def test_after_a_hang_the_stream_goes_on_and_says_so_once(
     live: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     vision = SlowVision()
-    with finder_with(vision, live=live, hang_seconds=0.2) as finder:
+    with finder_with(vision, live=live, hang_seconds=0.05) as finder:
         with caplog.at_level(logging.WARNING):
             for index in range(0, 60, 3):
                 assert finder.find(frame(index), FACES) is None
-                time.sleep(0.02 if live else 0)
+                time.sleep(0.03 if live else 0)
         assert finder.lost
         vision.may_answer.set()
         assert finder.find(frame(90), FACES) is None

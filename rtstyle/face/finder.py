@@ -25,7 +25,9 @@ EVERY_FRAMES = 3
 LIVE_PAUSE_SECONDS = 0.06
 """Live, so much time lies between two frames that are looked at: the painting needs the cores."""
 HANG_SECONDS = 10.0
-"""Longer than any look takes, the first one included, which loads the models."""
+"""Longer than any look takes, on a machine that has much else to do."""
+FIRST_LOOK_FACTOR = 6
+"""So many times as long the first look may take, which imports MediaPipe and loads the models."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,7 @@ class Finder:
         self._thread: threading.Thread | None = None
         self._pending: _Look | None = None
         self._time_ms = 0
+        self._has_answered = False
         self.lost = False
         self.reset()
 
@@ -92,7 +95,7 @@ class Finder:
         if not due:
             return None
         self._ask(frame, wanted)
-        return self._collect(self._hang_seconds)
+        return self._collect(self._patience_seconds)
 
     def close(self) -> None:
         """End the thread; `find` would start another one. A hanging thread is left behind."""
@@ -101,7 +104,12 @@ class Finder:
         if self._thread is not None:
             self._thread.join(self._hang_seconds)
         self._looks = self._thread = self._pending = None
+        self._has_answered = False
         self.reset()
+
+    @property
+    def _patience_seconds(self) -> float:
+        return self._hang_seconds * (1 if self._has_answered else FIRST_LOOK_FACTOR)
 
     def _is_due(self, frame: Frame) -> bool:
         last = self._looked_at_seconds
@@ -126,7 +134,7 @@ class Finder:
         try:
             finding = look.answer.result(wait_seconds)
         except TimeoutError:
-            if time.monotonic() - look.asked_at_seconds >= self._hang_seconds:
+            if time.monotonic() - look.asked_at_seconds >= self._patience_seconds:
                 self._thread = None  # nothing ends it; being a daemon, it dies with the program
                 self._lose("MediaPipe does not answer")
             return None
@@ -138,7 +146,7 @@ class Finder:
         except Exception as error:
             self._lose(f"MediaPipe failed: {error}")
             return None
-        self._pending = None
+        self._pending, self._has_answered = None, True
         if look is self._stale:
             return None
         return Sighting(finding, look.frame.index, look.frame.pts_seconds)
