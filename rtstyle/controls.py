@@ -32,7 +32,7 @@ class Controls:
     compare: Compare = "off"
     split: float = 0.5
     region: Region = "frame"
-    smooth: float = 0.5
+    smooth: float = 0.8
     face_strength: float = 1.0
     face_detail: bool = False
     max_faces: int = 4
