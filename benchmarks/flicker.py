@@ -11,19 +11,18 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import cv2
 
 from rtstyle.frame import Pixels
-from rtstyle.machine import package_versions, this_machine
 
 from . import contenders, flicker_clips, stability
 from .contenders import Contender
 from .flicker_clips import Clip
 from .flicker_verdict import Judged, verdict
+from .machine import machine_facts
 from .style_strength import StyleStrength
 
 SCHEMA = 1
@@ -116,8 +115,7 @@ def main() -> None:
     ]
     report = {
         "schema": SCHEMA,
-        "machine": asdict(this_machine()),
-        "packages": package_versions(),
+        "machine": machine_facts(),
         "generator": options.generator,
         "frames_per_clip": flicker_clips.NUM_FRAMES,
         "seconds": round(time.time() - started),

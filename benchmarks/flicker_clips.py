@@ -135,9 +135,7 @@ def gtflow_clips(folder: Path) -> Iterator[Clip]:
         held = np.load(folder / name / "flow_fwd.npz")
         width = int(held["shape"][2])
         flow = held["flow_q16"][: len(files) - 1].astype(np.float32) / 16
-        visible = np.unpackbits(held["valid"], axis=-1)[: len(files) - 1, :, :width].astype(
-            np.bool_
-        )
+        visible = np.unpackbits(held["valid"], axis=-1)[: len(files) - 1]
         yield Clip(f"gtflow/{name}", frames, flow, visible[..., :width].astype(np.bool_))
 
 

@@ -129,14 +129,15 @@ def edge_lag_px(
     Let p(x) be the mean luma at a distance x from where the edge is, over all rows and frames from
     the third on, of the unsmoothed painting, and q(x) that of the smoothed one. The edge moves by v
     px a frame, so that the last frame's painting, seen from where the edge is now, is p(x + v). The
-    share s of it that fits best, q = (1 - s) p(x) + s p(x + v) by least squares, is how much of its
-    last step the painting has still to make: the lag is s v. For a moving average in which a share
-    a of the last output stays it is a v; paint that reaches past the edge counts as well.
+    share s of it that fits best, q = (1 - s) p(x) + s p(x + v) + tint by least squares, is how much
+    of its last step the painting has still to make: the lag is s v. For a moving average in which a
+    share a of the last output stays it is a v; paint that reaches past the edge counts as well.
     """
     speed = int(edge_px[1] - edge_px[0])
     now, late = _edge_profile(unsmoothed, edge_px), _edge_profile(painted, edge_px)
     step = now[speed:] - now[:-speed]
     missing = (late - now)[:-speed]
+    step -= step.mean()
     return speed * float((missing * step).sum() / np.square(step).sum())
 
 
