@@ -97,6 +97,12 @@ def test_fades_take_the_same_time_at_any_rate(rate: int) -> None:
     assert 0 < min(alpha for alpha in alphas.values() if alpha) < 1
 
 
+def test_while_nobody_looks_a_face_is_kept_a_while_longer() -> None:
+    steady = Steady()
+    shown(steady, 0.0, detection(100, 100))
+    assert [len(steady.faces(seconds, 4)) for seconds in (0.5, 0.9, 1.3)] == [1, 1, 0]
+
+
 def test_at_the_start_of_a_scene_faces_are_there_at_once() -> None:
     steady = Steady()
     assert shown(steady, 0.0, detection(100, 100))[0].alpha == 1

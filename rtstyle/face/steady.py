@@ -17,6 +17,8 @@ shelves score up to 0.7 with the full-range model, faces 0.8 or 0.9 in most fram
 SAME_FACE_IOU = 0.3
 HOLD_SECONDS = 0.3
 """A face is used for so long after it was last seen."""
+LONGEST_HOLD_SECONDS = 1.0
+"""The same where nobody has looked again: on a slow machine faces would blink."""
 FADE_SECONDS = 0.2
 NEWCOMER_FACTOR = 1.2
 """How much larger a face must be to take the place of one that is shown."""
@@ -71,8 +73,13 @@ class _Track:
     filter: OneEuro
     seen_at_seconds: float
     at_once: bool
+    missed: bool = False
     alpha: float = 0.0
     chosen: bool = False
+
+    def is_held(self, time_seconds: float) -> bool:
+        age_seconds = time_seconds - self.seen_at_seconds
+        return age_seconds <= (HOLD_SECONDS if self.missed else LONGEST_HOLD_SECONDS)
 
     def move(self, x: float, y: float) -> None:
         self.measured = self.measured + np.array([x, y, 0.0, 0.0])
@@ -109,11 +116,12 @@ class Steady:
             ),
             key=lambda pair: -pair[0],
         )
-        taken: set[int] = set()
+        for track in self._tracks:
+            track.missed = True
         for overlap, number, track in pairs:
-            if overlap >= SAME_FACE_IOU and number in left and id(track) not in taken:
+            if overlap >= SAME_FACE_IOU and number in left and track.missed:
                 left.remove(number)
-                taken.add(id(track))
+                track.missed = False
                 track.measured, track.box = pose_of(detections[number]), detections[number].box
                 track.seen_at_seconds = seen_at_seconds
         for number in sorted(left):
@@ -136,9 +144,7 @@ class Steady:
             if track.alpha > 0:
                 faces.append(Face(track.box, crop_to_frame(pose), CROP_PX, track.alpha))
         self._tracks = [
-            track
-            for track in self._tracks
-            if track.alpha > 0 or time_seconds - track.seen_at_seconds <= HOLD_SECONDS
+            track for track in self._tracks if track.alpha > 0 or track.is_held(time_seconds)
         ]
         return tuple(faces)
 
@@ -154,9 +160,9 @@ class Steady:
         self._tracks.sort(key=rank, reverse=True)
         present = 0
         for track in self._tracks:
-            seen = time_seconds - track.seen_at_seconds <= HOLD_SECONDS
-            track.chosen = seen and present < max_faces
-            present += seen
+            held = track.is_held(time_seconds)
+            track.chosen = held and present < max_faces
+            present += held
 
 
 def _share(cutoff_hz: float | Pose, elapsed_seconds: float) -> float | Pose:
