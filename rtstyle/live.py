@@ -58,6 +58,7 @@ class Session:
         self.ended = threading.Event()
         self.stop_requested = False
         self.latest_frame: Frame | None = None
+        self.first_shown_at_seconds: float | None = None
         size_px = desk.controls.size_px
         rate = float(source.info.rate or DEFAULT_RATE)
         self.governor = Governor(source.info.height, rate, size_px)
@@ -118,7 +119,9 @@ class Session:
 
     def shown(self, frame: Frame) -> None:
         """A person can see this frame now."""
-        self.figures.ages.add(time.monotonic() - frame.captured_at_seconds)
+        now = time.monotonic()
+        self.first_shown_at_seconds = self.first_shown_at_seconds or now
+        self.figures.ages.add(now - frame.captured_at_seconds)
 
     def tell(self, message: str) -> None:
         """Show a notice for four seconds."""

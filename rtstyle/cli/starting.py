@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from rtstyle.takes import Takes
 
 SCHEMA = 1
+LOADED_AT_SECONDS = time.monotonic()
+"""The command began some hundredths of a second earlier."""
 
 CameraOption = Annotated[
     str | None,
@@ -206,12 +209,14 @@ def wait_for_end(session: Session) -> None:
 
 def report(session: Session, elapsed_seconds: float, more: dict[str, Any]) -> dict[str, Any]:
     """What `--json` prints."""
+    first = session.first_shown_at_seconds
     return {
         "schema": SCHEMA,
         "camera": session.source.info.name,
         "width": session.source.info.width,
         "height": session.source.info.height,
         "seconds": round(elapsed_seconds, 3),
+        "first_picture_after_seconds": first and round(first - LOADED_AT_SECONDS, 3),
         "controls": {
             "mix": dict(session.desk.controls.mix),
             "strength": session.desk.controls.strength,

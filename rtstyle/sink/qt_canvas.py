@@ -73,10 +73,10 @@ class Canvas(QWidget):
 
     def _draw_overlays(self, painter: QPainter) -> None:
         overlay = self.host.overlay()
-        if overlay.figures:
-            draw_lines(painter, self.rect(), overlay.figures, at_left=True)
-        if overlay.help:
-            draw_lines(painter, self.rect(), overlay.help, at_left=False)
+        top_px = MARGIN_PX
+        for lines in (overlay.figures, overlay.help):
+            if lines:
+                top_px = draw_lines(painter, self.rect(), lines, top_px) + MARGIN_PX
         notice = overlay.notice or ("" if self.frame else "waiting for the first picture …")
         if notice:
             draw_notice(painter, self.rect(), notice)
@@ -93,19 +93,19 @@ def as_image(pixels: Pixels) -> QImage:
     return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
 
 
-def draw_lines(painter: QPainter, rect: QRect, lines: Sequence[str], *, at_left: bool) -> None:
-    """Lines of text in a box in an upper corner."""
+def draw_lines(painter: QPainter, rect: QRect, lines: Sequence[str], top_px: int) -> int:
+    """Lines of text in a box at the left, from `top_px` down; returns where the box ends."""
     font = QFont("monospace", 10)
     font.setStyleHint(QFont.StyleHint.Monospace)
     painter.setFont(font)
     text, flags = "\n".join(lines), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
     inside = QFontMetrics(font).boundingRect(rect, flags, text)
-    left = 2 * MARGIN_PX if at_left else rect.width() - inside.width() - 2 * MARGIN_PX
-    inside.moveTo(left, 2 * MARGIN_PX)
-    margin = QMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
-    painter.fillRect(inside.marginsAdded(margin), QColor(0, 0, 0, 170))
+    inside.moveTo(2 * MARGIN_PX, top_px + MARGIN_PX)
+    box = inside.marginsAdded(QMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX))
+    painter.fillRect(box, QColor(0, 0, 0, 170))
     painter.setPen(QColor("#f2f2f2"))
     painter.drawText(inside, flags, text)
+    return box.bottom()
 
 
 def draw_notice(painter: QPainter, rect: QRect, text: str) -> None:
