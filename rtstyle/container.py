@@ -200,7 +200,9 @@ def read_picture_format(path: Path) -> PictureFormat:
 
 
 def start_seconds(container: InputContainer) -> Fraction:
-    """When the file's own clock begins."""
+    """When the file's own clock begins; AVI has none, only a count of frames."""
+    if container.format.name == "avi":
+        return Fraction(0)
     return (container.start_time or 0) * TIME_BASE
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -135,17 +135,21 @@ class VideoSource:
         self._started = self._busy = True
         try:
             assert self._first is not None
+            if self._closed:
+                return
             for index, (pts, frame) in enumerate(chain([self._first], self._frames)):
+                captured = Frame(self._convert(frame), index, pts, self._time_base)
+                # While a frame is out, `close` may close the file; while it is decoded, only
+                # this thread may, or FFmpeg would read freed memory.
+                self._busy = False
+                yield captured
+                self._busy = True
                 if self._closed:
                     return
-                painted = Frame(self._convert(frame), index, pts, self._time_base)
-                self._busy = False
-                yield painted
-                self._busy = True
             self._conclude()
         finally:
-            self._busy = self._closed
-            self.close()
+            self._closed = True
+            self._frames.close()
             self._container.close()
 
     def close(self) -> None:
@@ -154,7 +158,7 @@ class VideoSource:
         if not self._busy:
             self._container.close()
 
-    def _timed(self, frames: Iterator[VideoFrame]) -> Iterator[tuple[int, VideoFrame]]:
+    def _timed(self, frames: Iterator[VideoFrame]) -> Generator[tuple[int, VideoFrame], None, None]:
         """Repair timestamps; leave out what lies before the start and stop at the end."""
         for frame in frames:
             pts = self._clock(frame.pts)
