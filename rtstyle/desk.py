@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from .controls import Compare, Controls, Region
+from .style import ORIGINAL
 
 FADE_SECONDS = 1.0
 STRENGTH_STEP = 0.1
@@ -47,7 +48,8 @@ class Desk:
 
     def __init__(self, controls: Controls, style_names: Sequence[str]) -> None:
         self.controls = controls
-        self.style_names = tuple(style_names)
+        # What paints nothing comes last: the first keys are for styles.
+        self.style_names = tuple(sorted(style_names, key=lambda name: name == ORIGINAL))
         self._fade: Fade | None = None
 
     def at(self, now_seconds: float) -> Controls:

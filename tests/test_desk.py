@@ -103,3 +103,8 @@ def test_a_front_end_may_set_any_field() -> None:
     chosen.set(split=0.25, keep_colors=True)
     assert (chosen.controls.split, chosen.controls.keep_colors) == (0.25, True)
     assert before.split == 0.5
+
+
+def test_the_style_that_paints_nothing_has_the_last_number() -> None:
+    chosen = Desk(Controls((("b", 1.0),)), ("original", "b", "a"))
+    assert chosen.style_names == ("b", "a", "original")

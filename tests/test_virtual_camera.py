@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,13 @@ import numpy as np
 import pytest
 from live_runs import make_session, wait_until
 
+from rtstyle.capture.cameras import Camera
+from rtstyle.cli import camera as camera_command
+from rtstyle.cli import cameras as cameras_command
 from rtstyle.errors import DeviceError
 from rtstyle.frame import Frame
 from rtstyle.sink import readers, virtual_camera
-from rtstyle.sink.loopback import find_loopback
+from rtstyle.sink.loopback import Loopback, find_loopback
 from rtstyle.sink.readers import ReaderWatch
 from rtstyle.sink.virtual_camera import VirtualCamera, VirtualCameraOptions, card
 
@@ -306,3 +311,51 @@ def test_nothing_is_left_when_it_is_closed_twice_over(fake: type[FakeBackend]) -
         camera.close()
     assert threading.active_count() == before
     assert all(device.is_closed for device in fake.opened)
+
+
+@linux
+def test_the_whole_command_feeds_the_device_and_reports(
+    fake: type[FakeBackend],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = Loopback(str(fake.device_file), "rtstyle", "Chrome will not list it")
+    monkeypatch.setattr("rtstyle.sink.loopback.find_loopback", lambda device=None: found)
+    monkeypatch.setattr(virtual_camera, "find_loopback", lambda device=None: found)
+    monkeypatch.setattr(pyvirtualcam.camera, "BACKENDS", {"fake": fake})
+    camera_command.camera(
+        "synthetic", resolution="164x96", backend="identity", seconds=1.5, as_json=True
+    )
+    said = capsys.readouterr()
+    facts = json.loads(said.out)
+    assert facts["device"] == str(fake.device_file) and facts["ages"]["count"] > 0
+    assert fake.opened[0].size_hw == (96, 160) and len(fake.opened[0].pictures) > 10
+    assert "Chrome" in said.err and "160x96 at 30 fps" in said.err
+
+
+@linux
+def test_without_a_virtual_camera_the_command_fails_before_it_opens_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = partial(find_loopback, root=tmp_path)
+    monkeypatch.setattr("rtstyle.sink.loopback.find_loopback", absent)
+    monkeypatch.setattr("rtstyle.capture.live.open_live", lambda *_: pytest.fail("opened"))
+    with pytest.raises(DeviceError, match="no virtual camera"):
+        camera_command.camera("synthetic", backend="identity")
+
+
+def test_cameras_are_listed_for_people_and_machines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [Camera(2, "HD Webcam", "/dev/video2"), Camera(0, "OBS", "/dev/video0", True)]
+    monkeypatch.setattr("rtstyle.capture.cameras.list_cameras", lambda: found)
+    cameras_command.cameras()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["2: HD Webcam (/dev/video2)", "0: OBS (/dev/video0)  (virtual)"]
+    cameras_command.cameras(as_json=True)
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["schema"] == 1 and facts["cameras"][0]["name"] == "HD Webcam"
+    found.clear()
+    cameras_command.cameras()
+    assert "synthetic" in capsys.readouterr().err
