@@ -23,6 +23,10 @@ from train.features import CONTENT_LAYER, VGGFeatures
 from train.losses import content_distance, gram_matrix, style_distance
 
 
+TOLERANCE = 1e-4
+"""Curves on disk are rounded; a loss within this of one is as good."""
+
+
 @dataclass(frozen=True)
 class Protocol:
     """All that a figure depends on; another protocol needs other curves."""
@@ -135,7 +139,8 @@ class Gatys:
 
 def equivalent_iterations(loss: float, curve: Sequence[float]) -> int:
     """The first evaluation at which L-BFGS is as good; past the curve's end, its length."""
-    reached = [number for number, value in enumerate(curve) if value <= loss]
+    enough = loss * (1 + TOLERANCE)
+    reached = [number for number, value in enumerate(curve) if value <= enough]
     return reached[0] if reached else len(curve)
 
 

@@ -32,13 +32,13 @@ from .gatys import Gatys, Protocol, equivalent_iterations
 
 SCHEMA = 1
 PHOTOS = (
-    "bsds_test_189013.jpg",
-    "bsds_test_108036.jpg",
-    "bsds_test_118031.jpg",
+    "bsds_test_246009.jpg",
+    "bsds_test_228076.jpg",
+    "bsds_test_108069.jpg",
     "bsds_test_16004.jpg",
-    "bsds_test_141012.jpg",
+    "bsds_test_118031.jpg",
 )
-"""A face in the sun, a tiger, windmills by the sea, birds, people before fruit."""
+"""A man's face, a lighthouse, a tiger, a woman before fruit, windmills."""
 FEATURES = "features/vgg16_relu4_3_fp16.pth"
 WORST_TO_REACH, MEAN_TO_REACH = 25, 50
 

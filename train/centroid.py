@@ -52,7 +52,10 @@ def centroid_weights(
     num_classes = max(1, min(num_classes, len(descriptors) // MIN_SAMPLES_PER_CLASS))
     member = np.ones((len(descriptors), 1))
     if num_classes > 1 and np.ptp(descriptors, axis=0).any():
-        member = _memberships(_principal(descriptors), method, num_classes)
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):  # threads would wait for each other longer than they compute
+            member = _memberships(_principal(descriptors), method, num_classes)
     shares = member.mean(axis=0)
     factors = shares if alpha is None else np.asarray(alpha, np.float64)
     if factors.shape != shares.shape:
