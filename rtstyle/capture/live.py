@@ -56,7 +56,8 @@ def _chosen(wanted: str | None, exclude: str | None) -> Camera:
     if camera is not None:
         return camera
     if not cameras:
-        raise DeviceError("no camera found", "none is plugged in, or it is switched off", STAND_INS)
+        what = "no camera found" if wanted is None else f"no camera or file called '{wanted}'"
+        raise DeviceError(what, "no camera is plugged in, or it is switched off", STAND_INS)
     found = ", ".join(str(camera) for camera in cameras)
     raise DeviceError(
         f"no camera or file called '{wanted}'", f"the cameras are: {found}", STAND_INS
