@@ -65,7 +65,7 @@ def run_command(arguments: list[str], log: Path, limit_seconds: float) -> tuple[
     started = time.monotonic()
     pid = os.fork()
     if pid == 0:
-        _become_command(arguments, log)
+        become_command(arguments, log)
     while True:
         ended, status, usage = os.wait4(pid, os.WNOHANG)
         seconds = time.monotonic() - started
@@ -77,7 +77,7 @@ def run_command(arguments: list[str], log: Path, limit_seconds: float) -> tuple[
         time.sleep(0.02)
 
 
-def _become_command(arguments: list[str], log: Path) -> None:
+def become_command(arguments: list[str], log: Path) -> None:
     """In the child: never returns."""
     code = 1
     try:
