@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,6 @@ def export(checkpoint: Path, out: Path, name: str, photo: Tensor, licence: str) 
     model = StyledGenerator(len(recipe.style_names), UnshuffleConfig(**recipe.generator))
     model.load_state_dict(saved.average)
     model.eval()
-    digest = weights_hash(model.net)
     metadata = {
         "name": name,
         "num_style_values": str(model.net.num_style_values),
@@ -89,29 +89,44 @@ def export(checkpoint: Path, out: Path, name: str, photo: Tensor, licence: str) 
         "style_short_side_px": str(recipe.style_short_side_px),
         "training": json.dumps({"recipe": recipe.name, "steps": saved.step}),
         "licence": licence,
-        "weights_sha256": digest,
+        "weights_sha256": weights_hash(model.net),
     }
     out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out) as folder:
+        made = Path(folder)
+        write_onnx(model.net, made / f"{name}.onnx", metadata)
+        write_onnx(model.net, made / f"{name}.fp16.onnx", metadata, torch.float16)
+        result = compare(model, made / f"{name}.onnx", made / f"{name}.fp16.onnx", photo)
+        table = model.styles.detach().numpy()
+        write_styles(table, recipe, result.weights_sha256, made / f"{name}.styles")
+        (made / f"{name}.md").write_text(card(name, saved, recipe, model, result, licence))
+        for file in made.iterdir():
+            file.chmod(0o644)
+            file.replace(out / file.name)
+    return result
+
+
+@torch.no_grad()
+def compare(model: StyledGenerator, onnx: Path, onnx_fp16: Path, photo: Tensor) -> Exported:
+    """Run both graphs and torch on a photo (3, H, W) at two sizes.
+
+    Raises:
+        TrainError: they differ by more than the tolerances above.
+    """
     style = model.styles[1].detach()
-    with torch.no_grad():
-        reference = [_run_torch(model.net, photo, size, style) for size in CHECK_SIZES_HW]
-    write_onnx(model.net, out / f"{name}.onnx", metadata)
-    write_onnx(model.net, out / f"{name}.fp16.onnx", metadata, torch.float16)
+    reference = [_run_torch(model.net, photo, size, style) for size in CHECK_SIZES_HW]
     difference = max(
         int(np.abs(a.astype(int) - b).max())
-        for a, b in zip(reference, _run_onnx(out / f"{name}.onnx", photo, style), strict=True)
+        for a, b in zip(reference, _run_onnx(onnx, photo, style), strict=True)
     )
-    halved = _run_onnx(out / f"{name}.fp16.onnx", photo, style)
+    halved = _run_onnx(onnx_fp16, photo, style)
     psnr = min(_psnr_db(a, b) for a, b in zip(reference, halved, strict=True))
     if difference > MAX_DIFFERENCE or psnr < MIN_FP16_PSNR_DB:
         raise TrainError(
             f"the exported graph differs from torch by {difference} of 255 "
             f"(float16: {psnr:.1f} dB)\nallowed: {MAX_DIFFERENCE}, {MIN_FP16_PSNR_DB} dB"
         )
-    write_styles(model.styles.detach().numpy(), recipe, digest, out / f"{name}.styles")
-    result = Exported(digest, difference, psnr)
-    (out / f"{name}.md").write_text(card(name, saved, recipe, model, result, licence))
-    return result
+    return Exported(weights_hash(model.net), difference, psnr)
 
 
 def weights_hash(net: nn.Module) -> str:
