@@ -50,6 +50,7 @@ def test_any_size_comes_back_as_it_went_in(
 ) -> None:
     pixels = photo(*size_hw)
     before = pixels.copy()
+    pixels.flags.writeable = False
     painted = engines[name].stylize(pixels, style)
     assert painted.shape == pixels.shape
     assert painted.dtype == np.uint8
@@ -136,6 +137,8 @@ def test_the_bank_on_the_shelf_fits_its_generator(engines: dict[str, Engine]) ->
         bank.checked_for("0" * 64)
 
 
-@pytest.mark.parametrize(("height", "width", "padded"), [(720, 1280, (720, 1280)), (1, 17, (16, 24))])
+@pytest.mark.parametrize(
+    ("height", "width", "padded"), [(720, 1280, (720, 1280)), (1, 17, (16, 24))]
+)
 def test_padded_size(height: int, width: int, padded: tuple[int, int]) -> None:
     assert padded_size(height, width, 8) == padded

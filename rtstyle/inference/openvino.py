@@ -136,4 +136,5 @@ def _metadata(model: ov.Model) -> dict[str, str]:
 def _tensor(array: np.ndarray) -> ov.Tensor:
     import openvino as ov
 
-    return ov.Tensor(array, shared_memory=True)
+    # Sharing memory asks for an array that may be written to, even where it is only read.
+    return ov.Tensor(np.require(array, requirements=["C", "W"]), shared_memory=True)
