@@ -6,16 +6,21 @@ IN_VENV := $(VENV)/bin/python
 CANDIDATES := python3 python3.11 python3.12 python3.13 python3.14
 INSTALL := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test format clean
+.PHONY: help demo gallery test format clean
 
 help:
 	@echo "make demo    paint a clip and say where it is (a minute or two, most of it pip)"
+	@echo "make gallery render every style on two photos: gallery.jpg, for the README"
 	@echo "make test    ruff, pyright and pytest (several GB: torch, for the training code)"
 	@echo "make format  let ruff put the code in order"
 	@echo "make clean   remove .venv and what demo and build made"
 
 demo: $(VENV)/.base
 	$(IN_VENV) -m rtstyle demo --out demo --overwrite
+
+gallery: $(VENV)/.base
+	$(IN_VENV) -m rtstyle styles --sheet rtstyle/photos/astronaut.jpg \
+		--sheet rtstyle/photos/chelsea.jpg --columns 3 --output gallery.jpg --overwrite
 
 test: $(VENV)/.test
 	$(IN_VENV) -m ruff check .
