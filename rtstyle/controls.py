@@ -11,6 +11,7 @@ Region = Literal["frame", "face", "background", "person"]
 Compare = Literal["off", "side-by-side", "split", "before"]
 
 DEFAULT_SIZE_PX = 720
+DEFAULT_SMOOTH = 0.8
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Controls:
     compare: Compare = "off"
     split: float = 0.5
     region: Region = "frame"
-    smooth: float = 0.8
+    smooth: float = DEFAULT_SMOOTH
     face_strength: float = 1.0
     face_detail: bool = False
     max_faces: int = 4

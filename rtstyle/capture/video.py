@@ -118,6 +118,8 @@ class VideoSource:
             height, width = width, height
         self._convert = UprightConverter(picture, (height, width))
         self.notices += _picture_notices(picture, self._stream.codec_context.name)
+        if self.path is None and len(self._container.streams) > 1:
+            self.notices.append("only the pictures of a URL are taken, not its sound")
         duration = _duration_seconds(self._container, self._stream)
         if duration is not None:
             end = min(self.options.end_seconds or duration, duration)

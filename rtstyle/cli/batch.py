@@ -17,9 +17,10 @@ from typing import Annotated
 
 import typer
 
+from rtstyle.controls import DEFAULT_SMOOTH
 from rtstyle.errors import SinkError, SourceError, UsageError
 
-from . import styling
+from . import regions, styling
 
 SCHEMA = 1
 VIDEO_SUFFIXES = {
@@ -61,7 +62,11 @@ def batch(
     mix: styling.MixOption = None,
     strength: styling.StrengthOption = 1.0,
     size: styling.SizeOption = None,
+    smooth: styling.SmoothOption = DEFAULT_SMOOTH,
     keep_colors: styling.KeepColorsOption = False,
+    region: regions.RegionOption = "frame",
+    face_detail: regions.FaceDetailOption = False,
+    face_strength: regions.FaceStrengthOption = 1.0,
     codec: Annotated[str, typer.Option(help="Video encoder, as for: rtstyle video.")] = "auto",
     crf: Annotated[int | None, typer.Option(help="Quality: lower is better.")] = None,
     preset: Annotated[str | None, typer.Option(help="Speed of the encoder.")] = None,
@@ -78,13 +83,20 @@ def batch(
         "--mix": mix,
         "--strength": strength,
         "--size": size,
+        "--smooth": smooth,
+        "--region": region,
+        "--face-strength": face_strength,
         "--codec": codec,
         "--crf": crf,
         "--preset": preset,
         "--generator": generator,
         "--backend": backend,
     }
-    flags = {"--keep-colors": keep_colors, "--overwrite": overwrite}
+    flags = {
+        "--keep-colors": keep_colors,
+        "--face-detail": face_detail,
+        "--overwrite": overwrite,
+    }
     arguments = [f"{name}={value}" for name, value in values.items() if value is not None]
     arguments += [name for name, is_set in flags.items() if is_set]
     runs = Runs(arguments, len(jobs), skip_existing=not overwrite, quiet=quiet)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from rtstyle.controls import Controls, Region
+from rtstyle.controls import DEFAULT_SMOOTH, Controls, Region
 
 from . import regions, starting, styling
 
@@ -23,7 +23,7 @@ def camera(
     mix: styling.MixOption = None,
     strength: styling.StrengthOption = 1.0,
     size: starting.SizeOption = None,
-    smooth: starting.SmoothOption = 0.5,
+    smooth: styling.SmoothOption = DEFAULT_SMOOTH,
     region: regions.RegionOption = "frame",
     face_detail: regions.FaceDetailOption = False,
     face_strength: regions.FaceStrengthOption = 1.0,

@@ -48,6 +48,7 @@ def image(
         asked or styling.ANY_STYLE,
         strength=strength,
         size_px=size,
+        smooth=0,
         keep_colors=keep_colors,
         compare="side-by-side" if compare else "off",
     )

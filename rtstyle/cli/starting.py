@@ -57,7 +57,6 @@ SizeOption = Annotated[
         show_default="as large as the camera's rate allows",
     ),
 ]
-SmoothOption = Annotated[float, typer.Option("--smooth", help="Smoothing over time, 0 to 1.")]
 SecondsOption = Annotated[
     float | None, typer.Option("--seconds", help="Stop after this time.", show_default=False)
 ]

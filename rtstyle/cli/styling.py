@@ -39,6 +39,9 @@ SizeOption = Annotated[
         show_default="the input's, at most 720",
     ),
 ]
+SmoothOption = Annotated[
+    float, typer.Option("--smooth", help="Smoothing over time, 0 to 1; steadier, but softer.")
+]
 KeepColorsOption = Annotated[
     bool, typer.Option("--keep-colors", help="Keep the input's colours; paint only light and dark.")
 ]

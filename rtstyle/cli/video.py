@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rtstyle.controls import Controls
+from rtstyle.controls import DEFAULT_SMOOTH, Controls
 from rtstyle.errors import UsageError
 
 from . import regions, styling
@@ -43,6 +43,7 @@ def video(
     compare: Annotated[
         bool, typer.Option("--compare", help="Source and result side by side.")
     ] = False,
+    smooth: styling.SmoothOption = DEFAULT_SMOOTH,
     keep_colors: styling.KeepColorsOption = False,
     region: regions.RegionOption = "frame",
     face_detail: regions.FaceDetailOption = False,
@@ -76,6 +77,7 @@ def video(
         asked or styling.ANY_STYLE,
         strength=strength,
         size_px=size,
+        smooth=smooth,
         keep_colors=keep_colors,
         compare="side-by-side" if compare else "off",
         region=region,  # type: ignore[arg-type]
