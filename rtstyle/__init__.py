@@ -32,7 +32,7 @@ _LAZY = {
     "Frame": "frame",
     "stylize": "api",
 }
-__all__ = sorted(_LAZY)
+__all__ = ["Controls", "Frame", "stylize"]
 
 
 def __getattr__(name: str) -> Any:
