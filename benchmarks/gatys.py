@@ -22,7 +22,6 @@ from train.data import picture_tensor
 from train.features import CONTENT_LAYER, VGGFeatures
 from train.losses import content_distance, gram_matrix, style_distance
 
-
 TOLERANCE = 1e-4
 """Curves on disk are rounded; a loss within this of one is as good."""
 
