@@ -1,6 +1,6 @@
 """A figure of flicker: one row of pixels over time, for the input and for each painting of it.
 
-`python -m benchmarks.xt_slice CLIP --out docs/flicker.png`. Time runs downwards; what stands still
+`python -m benchmarks.xt_slice CLIP --out flicker.png`. Time runs downwards; what stands still
 draws a vertical line, what moves a slanted one, and flicker looks like noise on them.
 """
 
