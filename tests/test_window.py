@@ -158,7 +158,8 @@ class Sent:
             .convertToFormat(type(self.canvas.grab().toImage()).Format.Format_RGB888)
         )
         rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1)
-        return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3)
+        # A copy, since the bytes are gone with the image.
+        return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
 
     def close(self) -> None:
         self.window._timer.stop()

@@ -13,6 +13,9 @@ from . import Source
 LATE_SECONDS = 0.5
 """Further behind than this, time starts afresh; catching up would only play fast."""
 
+DEFAULT_RATE = 25
+"""Frames per second of a source that does not tell its own."""
+
 
 class PacedSource:
     """A film or a test pattern as a stand-in for a camera."""
@@ -30,7 +33,8 @@ class PacedSource:
         while True:
             yield from self._once(self._source)
             self._source.close()
-            if self._closed.is_set() or not self._loop:
+            # The last picture is shown for as long as the others.
+            if not self._loop or self._closed.wait(1 / float(self.info.rate or DEFAULT_RATE)):
                 return
             self._source = self._open()
 
