@@ -169,3 +169,13 @@ def test_seeded_damage_ends_in_a_result_or_one_of_our_errors(
             assert error.exit_code in (2, 3)
     assert num_errors < 6
     assert [path for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
+
+
+def test_a_stream_of_an_unknown_codec_is_left_out_by_name(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", Clip(num_frames=10, subtitles=("eng",)))
+    source.write_bytes(source.read_bytes().replace(b"S_TEXT/UTF8", b"S_NEXT/UTF8"))
+    _, sink, report = repaint(source, tmp_path / "out.mkv")
+    assert report.num_frames == 10
+    (dropped,) = sink.report
+    assert (dropped.kind, dropped.codec, dropped.is_kept) == ("subtitle", "unknown codec", False)
+    assert "cannot hold" in dropped.note

@@ -268,7 +268,9 @@ def _describe_as(added: Stream, stream: Stream) -> None:
 
 
 def _report(stream: Stream, is_kept: bool, note: str) -> StreamReport:
-    codec = stream.codec_context.name if stream.codec_context is not None else stream.name or ""
+    # A stream of an unknown codec may have no name either: asking for it then raises.
+    codec = stream.codec_context.name if stream.codec_context else getattr(stream, "name", "")
+    codec = codec or "unknown codec"
     language = stream.metadata.get("language", "")
     return StreamReport(stream.index, stream.type, codec, language, is_kept, note)
 
