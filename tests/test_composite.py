@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import rtstyle
+from rtstyle.api import load
+from rtstyle.capture.images import read_image
 from rtstyle.composite import blend, composite, keep_colors
 from rtstyle.controls import Controls
+from rtstyle.pipeline import paint_pixels
 
 MIX = (("scream", 1.0),)
 RNG = np.random.default_rng(0)
@@ -21,16 +27,28 @@ def test_full_strength_is_the_painting_exactly() -> None:
     np.testing.assert_array_equal(composite(ORIGINAL, PAINTED, Controls(MIX)), PAINTED)
 
 
-def test_pixel_share_grows_evenly_with_strength() -> None:
-    distances = [
-        np.abs(
-            composite(ORIGINAL, PAINTED, Controls(MIX, strength=s)).astype(int) - ORIGINAL
-        ).mean()
-        for s in (0, 0.1, 0.2, 0.3, 0.4)
+def test_pixels_fade_in_from_the_source() -> None:
+    pictures = [
+        composite(ORIGINAL, PAINTED, Controls(MIX, strength=strength)).astype(int)
+        for strength in (0, 0.025, 0.05, 0.075, 0.1)
     ]
-    steps = np.diff(distances)
+    steps = np.diff([np.abs(picture - ORIGINAL).mean() for picture in pictures])
     assert (steps > 0).all()
     assert steps.max() < 1.2 * steps.min()
+
+
+@pytest.mark.parametrize("name", ["starry-night", "mosaic", "udnie"])
+def test_a_style_falls_evenly_with_its_strength(name: str) -> None:
+    engine, bank = load(backend="openvino")
+    photo = read_image(Path(rtstyle.__file__).parent / "photos" / "astronaut.jpg")
+    changes = []
+    for strength in (0, 0.25, 0.5, 0.75, 1):
+        controls = Controls(((name, 1.0),), strength=strength)
+        painted = paint_pixels(engine, bank, photo, controls)
+        changes.append(np.abs(painted.astype(int) - photo).mean())
+    assert changes[0] == 0
+    shares = np.array(changes) / changes[-1]
+    np.testing.assert_allclose(shares, [0, 0.25, 0.5, 0.75, 1], atol=0.1)
 
 
 def test_blend_with_a_mask_follows_the_mask() -> None:
