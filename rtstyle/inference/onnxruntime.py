@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import EngineError
 from ..frame import Pixels
+from ..machine import num_cores
 from ..style import Style
 from . import EngineInfo, GeneratorInfo
 from .padding import crop, pad, padded_size
@@ -27,7 +27,7 @@ class ONNXRuntimeEngine:
         if not path.is_file():
             raise EngineError(f"no such generator: {path}")
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        options.intra_op_num_threads = threads or num_cores()
         options.log_severity_level = 3
         try:
             self._session = ort.InferenceSession(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from ..errors import EngineError
 from ..frame import Pixels
+from ..machine import num_cores
 from ..style import Style
 from . import EngineInfo, GeneratorInfo
 from .padding import crop, pad, padded_size
@@ -39,7 +39,7 @@ class OpenVINOEngine:
             raise EngineError(
                 "OpenVINO cannot be imported", str(error), "run: pip install openvino"
             ) from error
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or num_cores()
         self._core = ov.Core()
         self._options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
