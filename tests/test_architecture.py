@@ -34,7 +34,7 @@ BGR_ROOMS = ("rtstyle/capture/", "rtstyle/sink/")
 
 MAX_MODULE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS = 300, 50, 6
 
-COMMAND_ROOMS = ("rtstyle/cli/", "train/__main__.py")
+COMMAND_ROOMS = ("rtstyle/cli/", "train/cli/")
 """Where a function that typer calls may be long: one parameter, with its help, for each option."""
 
 MANY_PARAMETERS = {("rtstyle/api.py", "stylize")}

@@ -16,7 +16,8 @@ from train.data import PhotoCrops
 from train.errors import TrainError
 from train.export import export
 from train.features import LAYERS, VGGFeatures, load_features
-from train.perceptual import Paths, PerceptualRun, learning_rate, train
+from train.loop import Paths, learning_rate, train
+from train.perceptual import PerceptualRun
 from train.recipe import Recipe, StylePicture, load_recipe
 
 CPU = torch.device("cpu")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 
 import torch
 from torch import Tensor
@@ -22,27 +19,14 @@ from .checkpoint import (
 from .data import PhotoCrops, load_picture
 from .features import CONTENT_LAYER, VGGFeatures
 from .generators import UnshuffleConfig
+from .loop import Paths, averaged, learning_rate
 from .recipe import Recipe
 from .sheet import make_sheet
 
-WARM_UP_STEPS = 100
-FINAL_LEARNING_RATE_SHARE = 0.03
 STYLE_RATE = 5.0
 """Learning rate of the style table relative to the network's: each style is in few batches."""
 MAX_GRADIENT_NORM = 1.0
 CALIBRATION_BATCHES = 16
-
-
-@dataclass(frozen=True)
-class Paths:
-    """Where a run reads and writes."""
-
-    data: Path
-    out: Path
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.out / "checkpoint.safetensors"
 
 
 class PerceptualRun:
@@ -64,12 +48,7 @@ class PerceptualRun:
         config = UnshuffleConfig(**recipe.generator)
         self.model = StyledGenerator(len(recipe.style_names), config).to(device)
         self.model = self.model.to(memory_format=torch.channels_last)
-        self.average = torch.optim.swa_utils.AveragedModel(
-            self.model,
-            avg_fn=lambda mean, new, count: torch.lerp(
-                new, mean, min(recipe.average_decay, (1 + float(count)) / (10 + float(count)))
-            ),
-        )
+        self.average = averaged(self.model, recipe.average_decay)
         self.optimizer = torch.optim.Adam(
             [
                 {"params": list(self.model.net.parameters()), "share": 1.0},
@@ -192,33 +171,3 @@ class PerceptualRun:
         from torchvision.transforms.functional import to_tensor
 
         return to_tensor(sheet)
-
-
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """Linear warm-up, then a cosine down to a small share of the recipe's rate."""
-    warm = min(1.0, (step + 1) / WARM_UP_STEPS)
-    progress = min(1.0, step / max(1, recipe.steps))
-    cosine = 0.5 * (1 + float(torch.cos(torch.tensor(progress * torch.pi))))
-    floor = FINAL_LEARNING_RATE_SHARE
-    return recipe.learning_rate * warm * (floor + (1 - floor) * cosine)
-
-
-def train(run: PerceptualRun, report: Callable[[int, dict[str, float], float], None]) -> None:
-    """Advance to the recipe's last step, saving checkpoint, log and sheet on the way.
-
-    `report` receives the step, its loss terms and the seconds it took.
-    """
-    from torch.utils.tensorboard import SummaryWriter
-
-    recipe = run.recipe
-    with SummaryWriter(str(run.paths.out / "log"), purge_step=run.step) as log:
-        while run.step < recipe.steps:
-            started = time.perf_counter()
-            terms = run.advance()
-            report(run.step, terms, time.perf_counter() - started)
-            for name, value in terms.items():
-                log.add_scalar(f"loss/{name}", value, run.step)
-            if run.step % recipe.save_every == 0 or run.step == recipe.steps:
-                run.save()
-                if recipe.sheet_photos:
-                    log.add_image("sheet", run.sheet(), run.step)

@@ -1,0 +1,25 @@
+"""The commands of training, one file each; they import what they run inside their functions."""
+
+from __future__ import annotations
+
+import typer
+
+from . import export, perceptual, style
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def commands() -> None:
+    """Make styles of your own; train and export rtstyle's generators."""
+
+
+app.command()(style.style)
+app.command()(perceptual.perceptual)
+app.command()(export.export)
