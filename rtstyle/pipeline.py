@@ -144,6 +144,14 @@ class Pipeline:
             return resize(painted, *pixels.shape[:2])
 
 
+class StillsPipeline(Pipeline):
+    """For pictures of which none follows from the one before it."""
+
+    def process(self, frame: Frame, controls: Controls) -> Frame:
+        self.reset()
+        return super().process(frame, controls)
+
+
 def paint_pixels(engine: Engine, bank: StyleBank, pixels: Pixels, controls: Controls) -> Pixels:
     """Paint one picture that belongs to no stream: (H, W, 3) uint8 RGB -> the same size."""
     pipeline = Pipeline(engine, bank)

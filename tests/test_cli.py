@@ -186,6 +186,29 @@ def test_image_paints_a_picture_and_a_folder(rtstyle: Run, photo: Path, tmp_path
     assert sorted(p.name for p in (tmp_path / "painted").iterdir()) == ["one.png", "two.png"]
 
 
+def test_image_paints_only_faces_and_each_picture_of_a_folder_for_itself(
+    rtstyle: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, alone = tmp_path / "folder", tmp_path / "alone.png"
+    folder.mkdir()
+    with Image.open(Path(__file__).parent.parent / "rtstyle/photos/astronaut.jpg") as image:
+        image.save(folder / "2.png")
+        Image.new("RGB", image.size, "gray").save(folder / "1.png")
+    arguments = ("--region", "face", "--style", "scream")
+    assert rtstyle("image", folder / "2.png", alone, *arguments) == 0
+    before, after = (np.array(Image.open(path)).astype(int) for path in (folder / "2.png", alone))
+    change = np.abs(after - before).max(axis=2)
+    height, width = change.shape
+    face = change[height // 10 : height // 2, width // 3 : 2 * width // 3]
+    assert (face > 10).mean() > 0.2
+    assert (change == 0).mean() > 0.6
+    assert rtstyle("image", folder, tmp_path / "painted", *arguments) == 0
+    np.testing.assert_array_equal(np.array(Image.open(tmp_path / "painted/2.png")), after)
+    capsys.readouterr()
+    assert rtstyle("image", folder / "1.png", tmp_path / "none.png", "--region", "person") == 0
+    assert "nobody was found" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -111,7 +111,7 @@ def test_nobody_seen_leaves_the_picture_real_and_is_told() -> None:
             shown = pipeline.process(frame(index, gray), replace(CONTROLS, region="face"))
             np.testing.assert_array_equal(shown.pixels, gray)
         assert pipeline.engine.sizes == []  # type: ignore[attr-defined]
-        assert pipeline.people.remarks == ("no face was found in the whole stream",)
+        assert pipeline.people.remarks == ("no face was found",)
     with pipeline_that_sees(SEEN) as pipeline:
         pipeline.process(frame(0, gray), replace(CONTROLS, region="face"))
         assert pipeline.people.remarks == ()

@@ -20,6 +20,8 @@ from live_runs import make_session, wait_until
 from rtstyle.capture.cameras import Camera
 from rtstyle.cli import camera as camera_command
 from rtstyle.cli import cameras as cameras_command
+from rtstyle.cli.starting import CameraOptions, LiveLook
+from rtstyle.cli.styling import RunOptions
 from rtstyle.errors import DeviceError
 from rtstyle.frame import Frame
 from rtstyle.sink import readers, virtual_camera
@@ -325,7 +327,9 @@ def test_the_whole_command_feeds_the_device_and_reports(
     monkeypatch.setattr(virtual_camera, "find_loopback", lambda device=None: found)
     monkeypatch.setattr(pyvirtualcam.camera, "BACKENDS", {"fake": fake})
     camera_command.camera(
-        "synthetic", resolution="164x96", backend="identity", seconds=1.5, as_json=True
+        CameraOptions("synthetic", resolution="164x96", seconds=1.5),
+        LiveLook(),
+        RunOptions(backend="identity", as_json=True),
     )
     said = capsys.readouterr()
     facts = json.loads(said.out)
@@ -342,7 +346,8 @@ def test_without_a_virtual_camera_the_command_fails_before_it_opens_anything(
     monkeypatch.setattr("rtstyle.sink.loopback.find_loopback", absent)
     monkeypatch.setattr("rtstyle.capture.live.open_live", lambda *_: pytest.fail("opened"))
     with pytest.raises(DeviceError, match="no virtual camera"):
-        camera_command.camera("synthetic", backend="identity")
+        options = RunOptions(backend="identity")
+        camera_command.camera(CameraOptions("synthetic"), LiveLook(), options)
 
 
 def test_cameras_are_listed_for_people_and_machines(

@@ -15,6 +15,7 @@ from rtstyle import __version__
 from rtstyle.errors import RtstyleError
 
 from . import batch, camera, cameras, demo, doctor, engines, image, live, styles, train, video
+from .grouped import grouped
 
 app = typer.Typer(
     name="rtstyle",
@@ -47,11 +48,11 @@ def options(
     )
 
 
-app.command()(video.video)
-app.command()(batch.batch)
-app.command()(image.image)
-app.command()(live.live)
-app.command()(camera.camera)
+app.command()(grouped(video.video))
+app.command()(grouped(batch.batch))
+app.command()(grouped(image.image))
+app.command()(grouped(live.live))
+app.command()(grouped(camera.camera))
 app.command()(cameras.cameras)
 app.add_typer(styles.app, name="styles")
 app.command(context_settings=train.SETTINGS)(train.train)

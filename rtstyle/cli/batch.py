@@ -11,16 +11,17 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rtstyle.controls import DEFAULT_SMOOTH
 from rtstyle.errors import SinkError, SourceError, UsageError
 
-from . import regions, styling
+from . import styling
+from .grouped import as_arguments
+from .video import EncodingOptions
 
 SCHEMA = 1
 VIDEO_SUFFIXES = {
@@ -57,52 +58,21 @@ def batch(
         list[Path], typer.Argument(metavar="IN...", help="Video files, or folders of them.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
+    look: styling.MovingLook,
+    encoding: EncodingOptions,
+    options: styling.RunOptions,
     workers: Annotated[int, typer.Option("--workers", help="Files at the same time.", min=1)] = 1,
-    style: styling.StyleOption = None,
-    mix: styling.MixOption = None,
-    strength: styling.StrengthOption = 1.0,
-    size: styling.SizeOption = None,
-    smooth: styling.SmoothOption = DEFAULT_SMOOTH,
-    keep_colors: styling.KeepColorsOption = False,
-    region: regions.RegionOption = "frame",
-    face_detail: regions.FaceDetailOption = False,
-    face_strength: regions.FaceStrengthOption = 1.0,
-    codec: Annotated[str, typer.Option(help="Video encoder, as for: rtstyle video.")] = "auto",
-    crf: Annotated[int | None, typer.Option(help="Quality: lower is better.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Speed of the encoder.")] = None,
-    generator: styling.GeneratorOption = "fast",
-    backend: styling.BackendOption = "auto",
     overwrite: styling.OverwriteOption = False,
-    quiet: styling.QuietOption = False,
-    as_json: styling.JSONOption = False,
 ) -> None:
     """Paint many videos. What is in the folder already is skipped, so run it again to go on."""
     jobs = plan(sources, out)
-    values = {
-        "--style": style,
-        "--mix": mix,
-        "--strength": strength,
-        "--size": size,
-        "--smooth": smooth,
-        "--region": region,
-        "--face-strength": face_strength,
-        "--codec": codec,
-        "--crf": crf,
-        "--preset": preset,
-        "--generator": generator,
-        "--backend": backend,
-    }
-    flags = {
-        "--keep-colors": keep_colors,
-        "--face-detail": face_detail,
-        "--overwrite": overwrite,
-    }
-    arguments = [f"{name}={value}" for name, value in values.items() if value is not None]
-    arguments += [name for name, is_set in flags.items() if is_set]
-    runs = Runs(arguments, len(jobs), skip_existing=not overwrite, quiet=quiet)
+    arguments = as_arguments(look, encoding, replace(options, quiet=True, as_json=False))
+    if overwrite:
+        arguments.append("--overwrite")
+    runs = Runs(arguments, len(jobs), skip_existing=not overwrite, quiet=options.quiet)
     with interruptible(runs), ThreadPoolExecutor(workers, "batch") as pool:
         outcomes = list(pool.map(runs.run, jobs))
-    conclude(outcomes, runs.signal_number, as_json=as_json)
+    conclude(outcomes, runs.signal_number, as_json=options.as_json)
 
 
 def plan(sources: Sequence[Path], out: Path) -> list[Job]:
@@ -173,7 +143,7 @@ class Runs:
             process.send_signal(number)
 
     def _paint(self, job: Job) -> Outcome:
-        command = [sys.executable, "-m", "rtstyle", "video", "--quiet", *self._arguments]
+        command = [sys.executable, "-m", "rtstyle", "video", *self._arguments]
         command += ["--", str(job.source.absolute()), str(job.output.absolute())]
         # Its own session: Ctrl-C in a terminal must reach it once, through `interrupt`.
         process = subprocess.Popen(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtstyle.controls import DEFAULT_SMOOTH, Controls, Region
-
-from . import regions, starting, styling
+from . import starting, styling
 
 if TYPE_CHECKING:
     from rtstyle.capture.steady import SteadySource
@@ -18,18 +16,9 @@ if TYPE_CHECKING:
 
 
 def camera(
-    camera: starting.CameraOption = None,
-    style: styling.StyleOption = None,
-    mix: styling.MixOption = None,
-    strength: styling.StrengthOption = 1.0,
-    size: starting.SizeOption = None,
-    smooth: styling.SmoothOption = DEFAULT_SMOOTH,
-    region: regions.RegionOption = "frame",
-    face_detail: regions.FaceDetailOption = False,
-    face_strength: regions.FaceStrengthOption = 1.0,
-    max_faces: regions.MaxFacesOption = 4,
-    face_range: regions.FaceRangeOption = "short",
-    keep_colors: styling.KeepColorsOption = False,
+    source: starting.CameraOptions,
+    look: starting.LiveLook,
+    options: styling.RunOptions,
     device: Annotated[
         str | None,
         typer.Option(
@@ -37,46 +26,26 @@ def camera(
             show_default="the one labelled rtstyle, or the first",
         ),
     ] = None,
-    resolution: starting.ResolutionOption = "1280x720",
-    rate: starting.RateOption = 30,
-    seconds: starting.SecondsOption = None,
-    generator: styling.GeneratorOption = "fast",
-    backend: styling.BackendOption = "auto",
-    quiet: styling.QuietOption = False,
-    as_json: styling.JSONOption = False,
 ) -> None:
     """Be the painted camera of a call; your camera rests while nobody watches (Linux)."""
-    asked = styling.parse_mix(style, mix)
-    controls = Controls(
-        asked or styling.ANY_STYLE,
-        strength=strength,
-        size_px=size,
-        keep_colors=keep_colors,
-        region=cast(Region, region),
-        face_detail=face_detail,
-        face_strength=face_strength,
-        max_faces=max_faces,
-        smooth=smooth,
-    )
-    mode = starting.parse_mode(resolution, rate)
+    start = starting.Start(source, look, options, look.controls())
+    mode = source.mode
     device = check_device(device)
-    with starting.Loader(
-        starting.Start(camera, mode, controls, asked, generator, backend, face_range)
-    ) as loader:
+    with starting.Loader(start) as loader:
         from rtstyle.capture.live import open_live
 
-        source = open_live(camera, mode, exclude=device)
-        ready = loader.finish(source)
-    session = open_session(ready, float(rate), device, quiet=quiet)
+        opened = open_live(source.camera, mode, exclude=device)
+        ready = loader.finish(opened)
+    session = open_session(ready, float(source.rate), device, quiet=options.quiet)
     started = time.monotonic()
     with starting.stopping_on_signals(session) as codes, starting.closing(session):
         session.start()
-        with starting.limited_to(seconds, session):
+        with starting.limited_to(source.seconds, session):
             starting.wait_for_end(session)
     facts = starting.report(
         session, time.monotonic() - started, {"device": device, "interrupted": bool(codes)}
     )
-    starting.say(facts, as_json=as_json, quiet=quiet)
+    starting.say(facts, as_json=options.as_json, quiet=options.quiet)
     if codes:
         raise typer.Exit(codes[0])
 

@@ -12,7 +12,7 @@ import typer
 from rtstyle.errors import SinkError
 
 from . import styling
-from .video import video
+from .video import EncodingOptions, video
 
 if TYPE_CHECKING:
     from rtstyle.frame import Pixels
@@ -39,7 +39,8 @@ def demo(
     make_clip(clip, overwrite)
     if not quiet:
         print(f"painting {clip}", file=sys.stderr)
-    video(str(clip), painted, style=style, overwrite=overwrite, quiet=quiet)
+    look, options = styling.MovingLook(style=style), styling.RunOptions(quiet=quiet)
+    video(str(clip), painted, look, EncodingOptions(), options, overwrite=overwrite)
     make_sheet(clip, painted, sheet, overwrite)
     if as_json:
         files = {path.stem: str(path) for path in made.values()}

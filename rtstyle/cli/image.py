@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from rtstyle.controls import Controls
 from rtstyle.errors import UsageError
 
 from . import styling
@@ -21,45 +20,31 @@ SCHEMA = 1
 def image(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.")],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="A picture, or a folder.")],
-    style: styling.StyleOption = None,
-    mix: styling.MixOption = None,
-    strength: styling.StrengthOption = 1.0,
-    size: styling.SizeOption = None,
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Source and result side by side.")
-    ] = False,
-    keep_colors: styling.KeepColorsOption = False,
-    generator: styling.GeneratorOption = "fast",
-    backend: styling.BackendOption = "auto",
+    look: styling.Look,
+    options: styling.RunOptions,
+    compare: styling.CompareOption = False,
     overwrite: styling.OverwriteOption = False,
-    quiet: styling.QuietOption = False,
-    as_json: styling.JSONOption = False,
 ) -> None:
     """Paint a picture, or every picture of a folder."""
     from dataclasses import replace
 
     from rtstyle.capture.images import ImageSource
-    from rtstyle.pipeline import Pipeline
+    from rtstyle.face import FaceOptions
+    from rtstyle.pipeline import StillsPipeline
     from rtstyle.runner import run
     from rtstyle.sink.images import ImageSink
 
-    asked = styling.parse_mix(style, mix)
-    controls = Controls(
-        asked or styling.ANY_STYLE,
-        strength=strength,
-        size_px=size,
-        smooth=0,
-        keep_colors=keep_colors,
-        compare="side-by-side" if compare else "off",
-    )
+    quiet = options.quiet
+    controls = look.controls(smooth=0, compare="side-by-side" if compare else "off")
+    face_options = FaceOptions(look.face_range)  # type: ignore[arg-type]
     opened = ImageSource(source)
     outputs = output_paths(source, output, opened.files)
     sink = ImageSink(outputs, overwrite=overwrite)
-    engine, bank, chosen = styling.load_painter(generator, backend, asked)
+    engine, bank, chosen = styling.load_painter(options.generator, options.backend, look.asked)
     with ProgressReport(source.name, opened.info.duration_seconds, 0.0, quiet=quiet) as progress:
-        pipeline = Pipeline(engine, bank)
+        pipeline = StillsPipeline(engine, bank, face_options)
         report = run(opened, pipeline, sink, replace(controls, mix=chosen), progress)
-    if as_json:
+    if options.as_json:
         facts = {
             "schema": SCHEMA,
             "outputs": [str(path) for path in outputs],
@@ -70,6 +55,8 @@ def image(
         }
         print(json.dumps(facts, indent=2))
     if not quiet:
+        for remark in pipeline.people.remarks:
+            print(f"note: {remark}", file=sys.stderr)
         what = str(output) if len(outputs) == 1 else f"{output}: {len(outputs)} pictures"
         print(f"{what} ({report.elapsed_seconds:.1f} s)", file=sys.stderr)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from rtstyle.controls import DEFAULT_SMOOTH, Compare, Controls, Region
+from rtstyle.controls import Compare
 
-from . import displays, regions, starting, styling
+from . import displays, starting, styling
 
 if TYPE_CHECKING:
     from rtstyle.keyboard import Keyboard
@@ -18,18 +18,9 @@ if TYPE_CHECKING:
 
 
 def live(
-    camera: starting.CameraOption = None,
-    style: styling.StyleOption = None,
-    mix: styling.MixOption = None,
-    strength: styling.StrengthOption = 1.0,
-    size: starting.SizeOption = None,
-    smooth: styling.SmoothOption = DEFAULT_SMOOTH,
-    region: regions.RegionOption = "frame",
-    face_detail: regions.FaceDetailOption = False,
-    face_strength: regions.FaceStrengthOption = 1.0,
-    max_faces: regions.MaxFacesOption = 4,
-    face_range: regions.FaceRangeOption = "short",
-    keep_colors: styling.KeepColorsOption = False,
+    source: starting.CameraOptions,
+    look: starting.LiveLook,
+    options: styling.RunOptions,
     compare: Annotated[
         str, typer.Option(help="off, split, side-by-side, or before (unpainted).")
     ] = "off",
@@ -45,39 +36,19 @@ def live(
     window: Annotated[
         str, typer.Option(help="qt, highgui, none, or auto: Qt where it is installed.")
     ] = "auto",
-    resolution: starting.ResolutionOption = "1280x720",
-    rate: starting.RateOption = 30,
-    seconds: starting.SecondsOption = None,
-    generator: styling.GeneratorOption = "fast",
-    backend: styling.BackendOption = "auto",
     overwrite: styling.OverwriteOption = False,
-    quiet: styling.QuietOption = False,
-    as_json: styling.JSONOption = False,
 ) -> None:
     """See yourself painted, live. H in the window lists the keys."""
     kind = displays.choose_window(window, records=record is not None)
-    asked = styling.parse_mix(style, mix)
-    controls = Controls(
-        asked or styling.ANY_STYLE,
-        strength=strength,
-        size_px=size,
-        keep_colors=keep_colors,
-        compare=cast(Compare, starting.one_of(compare, Compare, "--compare")),
-        region=cast(Region, region),
-        face_detail=face_detail,
-        face_strength=face_strength,
-        max_faces=max_faces,
-        smooth=smooth,
-    )
-    mode = starting.parse_mode(resolution, rate)
-    start = starting.Start(camera, mode, controls, asked, generator, backend, face_range)
+    shown = cast(Compare, starting.one_of(compare, Compare, "--compare"))
+    start = starting.Start(source, look, options, look.controls(compare=shown))
     session, keyboard = open_session(start, kind, folder)
     keyboard.shows_figures = figures
     started = time.monotonic()
     with starting.stopping_on_signals(session) as codes, starting.closing(session, keyboard.takes):
         if record is not None:
             keyboard.takes.record(record, overwrite=overwrite, is_vital=kind == "none")
-        run(session, keyboard, kind, seconds)
+        run(session, keyboard, kind, source.seconds)
     facts = starting.report(
         session,
         time.monotonic() - started,
@@ -87,7 +58,7 @@ def live(
             "interrupted": bool(codes),
         },
     )
-    starting.say(facts, as_json=as_json, quiet=quiet)
+    starting.say(facts, as_json=options.as_json, quiet=options.quiet)
     if codes:
         raise typer.Exit(codes[0])
 
@@ -96,8 +67,9 @@ def open_session(start: starting.Start, kind: str, folder: Path) -> tuple[Sessio
     """Camera, window toolkit and engine side by side: the first picture comes the sooner."""
     from rtstyle.capture.live import open_live
 
+    mode = start.source.mode
     with starting.Loader(start) as loader:
-        source = open_live(start.camera, start.mode)
+        source = open_live(start.source.camera, mode)
         displays.load_window(kind)
         ready = loader.finish(source)
     from rtstyle.desk import Desk

@@ -18,7 +18,7 @@ import typer
 from rtstyle.controls import Controls
 from rtstyle.errors import UsageError
 
-from . import styling
+from . import regions, styling
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -63,16 +63,40 @@ SecondsOption = Annotated[
 
 
 @dataclass(frozen=True)
-class Start:
-    """What a live run begins with; `mix` None takes the first style."""
+class CameraOptions:
+    """Which camera, in which mode, for how long (see `grouped`)."""
 
-    camera: str | None
-    mode: CameraMode
+    camera: CameraOption = None
+    resolution: ResolutionOption = "1280x720"
+    rate: RateOption = 30
+    seconds: SecondsOption = None
+
+    @property
+    def mode(self) -> CameraMode:
+        """What to ask the camera for.
+
+        Raises:
+            UsageError: see `parse_mode`.
+        """
+        return parse_mode(self.resolution, self.rate)
+
+
+@dataclass(frozen=True)
+class LiveLook(styling.MovingLook):
+    """How a camera's pictures are painted."""
+
+    size: SizeOption = None
+    face_range: regions.FaceRangeOption = "short"
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a live run begins with; `controls` are those of the look."""
+
+    source: CameraOptions
+    look: LiveLook
+    options: styling.RunOptions
     controls: Controls
-    mix: styling.Mix | None
-    generator: str
-    backend: str
-    face_range: str = "short"
 
 
 @dataclass(frozen=True)
@@ -88,10 +112,14 @@ class Loader(AbstractContextManager["Loader"]):
     """Loads the engine in a thread while the camera and the window open."""
 
     def __init__(self, start: Start) -> None:
-        self._start = start
+        self._start, options = start, start.options
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._painter: Future[tuple[Engine, StyleBank, styling.Mix]] = self._threads.submit(
-            styling.load_painter, start.generator, start.backend, start.mix, follow="behind"
+            styling.load_painter,
+            options.generator,
+            options.backend,
+            start.look.asked,
+            follow="behind",
         )
 
     def __exit__(self, *_error: object) -> None:
@@ -110,7 +138,7 @@ class Loader(AbstractContextManager["Loader"]):
             engine, bank, mix = self._painter.result()
             controls = replace(self._start.controls, mix=mix)
             info = source.info
-            face_options = FaceOptions(self._start.face_range, live=True)  # type: ignore[arg-type]
+            face_options = FaceOptions(self._start.look.face_range, live=True)  # type: ignore[arg-type]
             engine.prepare(*processing_size(info.height, info.width, controls.size_px))
         except BaseException:
             source.close()

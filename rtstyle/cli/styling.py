@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from rtstyle.controls import DEFAULT_SMOOTH, Controls
 from rtstyle.errors import UsageError
+
+from . import regions
 
 if TYPE_CHECKING:
     from rtstyle.inference import Engine
@@ -56,6 +59,66 @@ OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", "-y", help="Replace an output that exists.")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only errors.")]
+CompareOption = Annotated[bool, typer.Option("--compare", help="Source and result side by side.")]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How pictures are painted (see `grouped`): the options that make the `Controls`."""
+
+    style: StyleOption = None
+    mix: MixOption = None
+    strength: StrengthOption = 1.0
+    size: SizeOption = None
+    keep_colors: KeepColorsOption = False
+    region: regions.RegionOption = "frame"
+    face_detail: regions.FaceDetailOption = False
+    face_strength: regions.FaceStrengthOption = 1.0
+    max_faces: regions.MaxFacesOption = 4
+    face_range: regions.FaceRangeOption = "full"
+
+    @property
+    def asked(self) -> Mix | None:
+        """What --style or --mix ask for."""
+        return parse_mix(self.style, self.mix)
+
+    def controls(self, **more: Any) -> Controls:
+        """The controls, with a style that stands for another until `load_painter` names it.
+
+        Raises:
+            UsageError: a value is out of its range.
+        """
+        return Controls(
+            self.asked or ANY_STYLE,
+            strength=self.strength,
+            size_px=self.size,
+            keep_colors=self.keep_colors,
+            region=self.region,  # type: ignore[arg-type]
+            face_detail=self.face_detail,
+            face_strength=self.face_strength,
+            max_faces=self.max_faces,
+            **more,
+        )
+
+
+@dataclass(frozen=True)
+class MovingLook(Look):
+    """How a video is painted."""
+
+    smooth: SmoothOption = DEFAULT_SMOOTH
+
+    def controls(self, **more: Any) -> Controls:
+        return super().controls(smooth=self.smooth, **more)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What runs, and what it says (see `grouped`)."""
+
+    generator: GeneratorOption = "fast"
+    backend: BackendOption = "auto"
+    quiet: QuietOption = False
+    as_json: JSONOption = False
 
 
 def parse_mix(style: str | None, mix: str | None) -> Mix | None:

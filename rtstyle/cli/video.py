@@ -8,16 +8,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rtstyle.controls import DEFAULT_SMOOTH, Controls
 from rtstyle.errors import UsageError
 
-from . import regions, styling
+from . import styling
 from .progress import ProgressReport
 
 if TYPE_CHECKING:
@@ -27,43 +26,35 @@ SCHEMA = 1
 DAMAGED_EXIT_CODE = 7
 
 
+@dataclass(frozen=True)
+class EncodingOptions:
+    """How the result is encoded (see `grouped`)."""
+
+    codec: Annotated[
+        str, typer.Option(help="Video encoder, like libx264, libx265, libsvtav1, h264_nvenc.")
+    ] = "auto"
+    crf: Annotated[
+        int | None, typer.Option(help="Quality: lower is better.", show_default="18 for H.264")
+    ] = None
+    preset: Annotated[
+        str | None, typer.Option(help="Speed of the encoder.", show_default="veryfast for H.264")
+    ] = None
+
+
 def video(
     source: Annotated[str, typer.Argument(metavar="IN", help="Video file, or a URL.")],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Video file to write.")],
-    style: styling.StyleOption = None,
-    mix: styling.MixOption = None,
-    strength: styling.StrengthOption = 1.0,
-    size: styling.SizeOption = None,
+    look: styling.MovingLook,
+    encoding: EncodingOptions,
+    options: styling.RunOptions,
     start: Annotated[
         str | None, typer.Option(help="Begin here: seconds, or HH:MM:SS.", show_default=False)
     ] = None,
     end: Annotated[
         str | None, typer.Option(help="Stop here: seconds, or HH:MM:SS.", show_default=False)
     ] = None,
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Source and result side by side.")
-    ] = False,
-    smooth: styling.SmoothOption = DEFAULT_SMOOTH,
-    keep_colors: styling.KeepColorsOption = False,
-    region: regions.RegionOption = "frame",
-    face_detail: regions.FaceDetailOption = False,
-    face_strength: regions.FaceStrengthOption = 1.0,
-    max_faces: regions.MaxFacesOption = 4,
-    face_range: regions.FaceRangeOption = "full",
-    codec: Annotated[
-        str, typer.Option(help="Video encoder, like libx264, libx265, libsvtav1, h264_nvenc.")
-    ] = "auto",
-    crf: Annotated[
-        int | None, typer.Option(help="Quality: lower is better.", show_default="18 for H.264")
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Speed of the encoder.", show_default="veryfast for H.264")
-    ] = None,
-    generator: styling.GeneratorOption = "fast",
-    backend: styling.BackendOption = "auto",
+    compare: styling.CompareOption = False,
     overwrite: styling.OverwriteOption = False,
-    quiet: styling.QuietOption = False,
-    as_json: styling.JSONOption = False,
 ) -> None:
     """Paint a video; sound, timestamps and everything else stay as they are."""
     from rtstyle.capture import open_source
@@ -72,36 +63,25 @@ def video(
     from rtstyle.runner import run
     from rtstyle.sink.video import VideoSink, VideoSinkOptions, check_output
 
-    asked = styling.parse_mix(style, mix)
-    controls = Controls(
-        asked or styling.ANY_STYLE,
-        strength=strength,
-        size_px=size,
-        smooth=smooth,
-        keep_colors=keep_colors,
-        compare="side-by-side" if compare else "off",
-        region=region,  # type: ignore[arg-type]
-        face_detail=face_detail,
-        face_strength=face_strength,
-        max_faces=max_faces,
-    )
-    face_options = FaceOptions(face_range)  # type: ignore[arg-type]
+    quiet = options.quiet
+    controls = look.controls(compare="side-by-side" if compare else "off")
+    face_options = FaceOptions(look.face_range)  # type: ignore[arg-type]
     start_seconds, end_seconds = parse_time(start, "--start"), parse_time(end, "--end")
     check_output(output, Path(source), overwrite)
-    engine, bank, chosen = styling.load_painter(generator, backend, asked, follow="first")
+    engine, bank, chosen = styling.load_painter(
+        options.generator, options.backend, look.asked, follow="first"
+    )
     controls = replace(controls, mix=chosen)
     opened = open_source(source, start_seconds=start_seconds, end_seconds=end_seconds)
     sink = VideoSink(
         output,
         VideoSinkOptions(
             source_path=opened.info.path,
-            codec=codec,
-            crf=crf,
-            preset=preset,
             overwrite=overwrite,
             rate=opened.info.rate,
             start_seconds=start_seconds,
             end_seconds=end_seconds,
+            **asdict(encoding),
         ),
     )
     progress = ProgressReport(
@@ -115,13 +95,13 @@ def video(
         "input": source,
         "output": None if sink.written_path is None else str(sink.written_path),
         "style": dict(chosen),
-        "strength": strength,
+        "strength": look.strength,
         "backend": engine.info.backend,
         "precision": engine.info.precision,
         "streams": [asdict(stream) for stream in sink.report],
         "notices": [*opened.notices, *sink.notices, *pipeline.people.remarks],
     }
-    finish(report, result, interruption, as_json=as_json, quiet=quiet)
+    finish(report, result, interruption, as_json=options.as_json, quiet=quiet)
 
 
 class Interruption:

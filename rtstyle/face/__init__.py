@@ -113,11 +113,7 @@ class People:
     def remarks(self) -> tuple[str, ...]:
         """What a user should hear at the end of a stream, one line each."""
         missing = {"face": "no face", "person": "nobody"}
-        return tuple(
-            f"{missing[what]} was found in the whole stream"
-            for what, seen in self._seen.items()
-            if not seen
-        )
+        return tuple(f"{missing[what]} was found" for what, seen in self._seen.items() if not seen)
 
     def _take(self, sighting: Sighting) -> None:
         """Move what was found in an earlier frame to this one, then take it in."""
