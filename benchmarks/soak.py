@@ -4,6 +4,7 @@
 
 A whole session with a Qt window (offscreen where there is no display), the benchmark webcam that is
 unplugged so many times, and a key every two seconds; a recording is begun and ended now and then.
+Time in which the whole process stands still (SIGSTOP, a laptop asleep) does not count as run.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -37,30 +39,52 @@ from rtstyle.takes import Takes
 KEYS = ("2", "right", "m", "down", "i", "s", "s", "3", "up", "h", "h", "t", "i", "m", "t", "t", "r")
 KEY_SECONDS = 2.0
 SAMPLE_SECONDS = 5.0
+STANDSTILL_SECONDS = 5.0
 WARM_UP_SHARE = 0.2
+REOPENED_SECONDS = 0.5
+"""How long a source waits before it opens a lost camera again."""
+
+
+class RunClock:
+    """Seconds that the process has run for, by the calls of `tick`; long pauses are left out."""
+
+    def __init__(self) -> None:
+        self.seconds = self.stood_still_seconds = 0.0
+        self._last_seconds = time.monotonic()
+
+    def tick(self) -> float:
+        """Count the time since the last call, unless it is too long to have been run."""
+        now = time.monotonic()
+        passed, self._last_seconds = now - self._last_seconds, now
+        if passed < STANDSTILL_SECONDS:
+            self.seconds += passed
+        else:
+            self.stood_still_seconds += passed
+        return self.seconds
 
 
 class FailingWebcam(BenchmarkWebcam):
-    """Unplugged after so many seconds."""
+    """Unplugged after it has run for so many seconds."""
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__()
+    def __init__(self, seconds: float, width: int, height: int, rate: Fraction) -> None:
+        super().__init__(width, height, rate)
         self._seconds = seconds
 
     def __iter__(self) -> Iterator[Frame]:
-        end = time.monotonic() + self._seconds
+        clock = RunClock()
         for frame in super().__iter__():
-            if time.monotonic() > end:
+            if clock.tick() > self._seconds:
                 raise DeviceError("the benchmark webcam is unplugged")
             yield frame
 
 
-def sample(session: Session, started: float) -> dict[str, float]:
+def sample(keyboard: Keyboard, at_seconds: float) -> dict[str, float]:
     """The state of this process and of the session."""
+    session = keyboard.session
     fields = Path("/proc/self/statm").read_text().split()
     ages = session.figures.ages.recent()
     return {
-        "at_seconds": round(time.monotonic() - started, 1),
+        "at_seconds": round(at_seconds, 1),
         "memory_mib": round(int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20, 1),
         "num_threads": len(list(Path("/proc/self/task").iterdir())),
         "num_handles": len(list(Path("/proc/self/fd").iterdir())),
@@ -68,32 +92,36 @@ def sample(session: Session, started: float) -> dict[str, float]:
         "age_p99_ms": round(ages.p99_ms, 1),
         "num_losses": session.source.num_losses,
         "num_painted": session.figures.num_painted,
+        "is_recording": keyboard.takes.is_recording,
     }
 
 
-def disturb(keyboard: Keyboard, samples: list[dict[str, float]], stop: threading.Event) -> None:
-    """Press keys and take samples until told to stop."""
-    started = next_sample = time.monotonic()
+def disturb(
+    keyboard: Keyboard, seconds: float, samples: list[dict[str, float]], clock: RunClock
+) -> None:
+    """Press keys and take samples for so long, then end the session."""
+    session = keyboard.session
+    next_sample = 0.0
     keys = itertools.cycle(KEYS)
-    while not stop.wait(KEY_SECONDS):
+    while clock.tick() < seconds and not session.ended.wait(KEY_SECONDS):
         keyboard.press(next(keys))
-        if time.monotonic() >= next_sample:
-            samples.append(sample(keyboard.session, started))
+        if clock.seconds >= next_sample:
+            samples.append(sample(keyboard, clock.seconds))
             print(json.dumps(samples[-1]), flush=True)
-            next_sample += SAMPLE_SECONDS
+            next_sample = clock.seconds + SAMPLE_SECONDS
+    session.stop()
 
 
-def soak(
-    options: argparse.Namespace, folder: Path
-) -> tuple[list[dict[str, float]], dict[str, Any]]:
-    """The whole run; returns samples and the final status."""
+def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """The whole run: samples, the final status, and how long the process stood still."""
     from rtstyle.sink.window_qt import QtWindow
 
     seconds = 60 * options.minutes
     engine, bank = load(options.generator, options.backend)
-    gap_seconds = seconds / (options.losses + 1)
+    gap_seconds = max(1.0, seconds / (options.losses + 1) - REOPENED_SECONDS)
+    width, height = map(int, options.camera_size.split("x"))
     session = Session(
-        SteadySource(lambda: FailingWebcam(max(1.0, gap_seconds - 0.5))),
+        SteadySource(lambda: FailingWebcam(gap_seconds, width, height, Fraction(options.rate))),
         Pipeline(engine, bank),
         Desk(Controls(((bank.names[-1], 1.0),)), bank.names),
         draws_split=True,
@@ -102,25 +130,33 @@ def soak(
     window = QtWindow(keyboard)
     session.add_sink(window)
     samples: list[dict[str, float]] = []
-    stop = threading.Event()
-    disturber = threading.Thread(target=disturb, args=(keyboard, samples, stop), name="disturber")
-    timer = threading.Timer(seconds, session.stop)
+    clock = RunClock()
+    disturber = threading.Thread(
+        target=disturb, args=(keyboard, seconds, samples, clock), name="disturber"
+    )
     session.start()
     disturber.start()
-    timer.start()
     window.run()
-    stop.set()
     disturber.join()
-    timer.cancel()
     keyboard.takes.close()
     session.remove_sink(window)
     session.close()
-    return samples, session.final_status().as_json()
+    return {
+        "ran_seconds": round(clock.seconds, 1),
+        "stood_still_seconds": round(clock.stood_still_seconds, 1),
+        "num_recordings": len(keyboard.takes.recordings),
+        "verdict": verdict(samples),
+        "status": session.final_status().as_json(),
+        "samples": samples,
+    }
 
 
 def verdict(samples: list[dict[str, float]]) -> dict[str, Any]:
-    """What grew after the warm-up, by a line through the samples or by first and last third."""
-    kept = samples[int(WARM_UP_SHARE * len(samples)) :]
+    """What grew after the warm-up, by a line through the samples or by first and last third.
+
+    Samples taken while a recording runs are left out: it has threads and a file of its own.
+    """
+    kept = [row for row in samples[int(WARM_UP_SHARE * len(samples)) :] if not row["is_recording"]]
     hours = np.array([row["at_seconds"] for row in kept]) / 3600
     slope = np.polyfit(hours, [row["memory_mib"] for row in kept], 1)[0] if len(kept) > 2 else 0
     third = max(1, len(kept) // 3)
@@ -144,6 +180,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--losses", type=int, default=100, help="how often the camera is unplugged")
+    parser.add_argument("--camera-size", default="1280x720")
+    parser.add_argument("--rate", type=int, default=30, help="of the camera, frames a second")
+    parser.add_argument("--remark", default="", help="to be kept with the result")
     parser.add_argument("--generator", default="fast")
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--out", type=Path, default=RESULTS / "soak.json")
@@ -151,16 +190,10 @@ def main() -> None:
     if not os.environ.get("DISPLAY"):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     machine = machine_facts()
+    settings = {name: value for name, value in vars(options).items() if name != "out"}
     with tempfile.TemporaryDirectory() as folder:
-        samples, status = soak(options, Path(folder))
-    result = {
-        "machine": machine,
-        "minutes": options.minutes,
-        "losses": options.losses,
-        "verdict": verdict(samples),
-        "status": status,
-        "samples": samples,
-    }
+        found = soak(options, Path(folder))
+    result = {"settings": settings, "machine": machine, **found}
     options.out.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result["verdict"], indent=2))
 

@@ -22,7 +22,7 @@ NUM_PICTURES = 90
 
 
 class BenchmarkWebcam:
-    """1280x720 at 30 frames a second; costs what a webcam that sends MJPEG costs.
+    """1280x720 at 30 frames a second or as asked; costs what a webcam that sends MJPEG costs.
 
     Decoding falls behind on a busy machine as it does with a webcam: the driver keeps only the
     newest picture, so those that were not fetched in time are skipped. Frames are stamped with
@@ -32,10 +32,10 @@ class BenchmarkWebcam:
     damage: str | None = None
     notices: tuple[str, ...] = ()
 
-    def __init__(self, rate: Fraction = Fraction(30)) -> None:
-        self.info = SourceInfo("benchmark webcam", 1280, 720, rate, is_live=True)
+    def __init__(self, width: int = 1280, height: int = 720, rate: Fraction = Fraction(30)) -> None:
+        self.info = SourceInfo("benchmark webcam", width, height, rate, is_live=True)
         self._closed = threading.Event()
-        self._pictures = pictures()
+        self._pictures = pictures(width, height)
 
     def __iter__(self) -> Iterator[Frame]:
         rate = float(self.info.rate or 30)
@@ -59,11 +59,11 @@ class BenchmarkWebcam:
 
 
 @cache
-def pictures() -> list[np.ndarray]:
+def pictures(width: int, height: int) -> list[np.ndarray]:
     """What the webcam sees again and again, as JPEG: the clip of `rtstyle demo`."""
     return [
         cv2.imencode(".jpg", cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR))[1]
-        for frame in DemoSource(1280, 720, Fraction(30), NUM_PICTURES)
+        for frame in DemoSource(width, height, Fraction(30), NUM_PICTURES)
     ]
 
 
