@@ -180,11 +180,13 @@ class Session:
     def _paint(self, frame: Frame) -> None:
         figures = self.figures
         controls = self._controls()
-        inference_before = self.pipeline.times.seconds["inference"]
+        spent = self.pipeline.times.seconds
+        inference_before, passing_before = spent["inference"], spent.get("passing", 0.0)
         started = time.perf_counter()
         painted = self.pipeline.process(frame, controls)
-        cost_seconds = time.perf_counter() - started
-        inference_seconds = self.pipeline.times.seconds["inference"] - inference_before
+        inference_seconds = spent["inference"] - inference_before
+        # What a change of size costs for a moment says nothing about the new size.
+        cost_seconds = time.perf_counter() - started - (spent.get("passing", 0.0) - passing_before)
         self.latest_frame = painted
         for sink in self._sinks:
             self._write(sink, painted)

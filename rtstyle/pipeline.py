@@ -11,14 +11,19 @@ from functools import lru_cache, partial
 
 import cv2
 
-from .composite import composite, region_share
+from .composite import blend, composite, region_share
 from .controls import DEFAULT_SIZE_PX, Controls
 from .face import FaceOptions, People, needs_whole, paint_faces, paints_faces, wanted_by
-from .frame import Frame, Pixels
+from .frame import Frame, Motion, Pixels
 from .inference import Engine
 from .motion import Seen, analyse
+from .passing import Afterimage
 from .style import ORIGINAL, Style, StyleBank
 from .temporal import DISSOLVE_FRAMES, Layer, smoothed, steady
+
+LAYER_FACTOR = 1.5
+"""The painted layer is so many times as high as the painting: where the motion moves it by parts of
+a pixel it blurs, which must be finer than the strokes."""
 
 
 class StageTimes:
@@ -69,6 +74,8 @@ class Pipeline:
         self._alphas: tuple[float, ...] = ()
         self._seen: Seen | None = None
         self._layer: Layer | None = None
+        self._shown: Pixels | None = None
+        self._afterimage: Afterimage | None = None
         self.people.reset()
 
     def close(self) -> None:
@@ -97,19 +104,34 @@ class Pipeline:
             self._stream = stream
         look = controls.mix, controls.strength, controls.region, paints_faces(controls)
         if look != self._look:
-            self._layer = None
+            self._layer = self._afterimage = None
             self._look = look
 
     def _paint(self, frame: Frame, controls: Controls) -> Pixels:
-        """Paint at the processing size, bring the result back to size and smooth it over time."""
+        """Paint at the processing size, smooth it over time and bring the result back to size."""
         past, motion = self._past(frame, controls), frame.motion if controls.smooth > 0 else None
         if controls.strength == 0 or controls.compare == "before":
-            self._layer = None
+            self._layer = self._afterimage = None
             return frame.pixels
-        size_hw = processing_size(frame.height, frame.width, controls.size_px)
-        if past is not None and past.stays(motion, size_hw):
-            return past.painted
-        fed = steady(frame.pixels, motion, past)
+        frame_hw = frame.height, frame.width
+        size_hw = processing_size(*frame_hw, controls.size_px)
+        if past is not None and past.size_hw != size_hw and self._shown is not None:
+            self._afterimage, past = Afterimage(self._shown), None
+        if past is None or not past.stays(motion, size_hw):
+            past = self._layer = self._paint_layer(frame, controls, past, size_hw)
+        self._shown = self._under_afterimage(past.painted, motion)
+        with self.times.stage("resize"):
+            return resize(self._shown, *frame_hw)
+
+    def _paint_layer(
+        self, frame: Frame, controls: Controls, past: Layer | None, size_hw: tuple[int, int]
+    ) -> Layer:
+        frame_hw = frame.height, frame.width
+        with self.times.stage("resize"):
+            full = paints_faces(controls)
+            pixels = resize(frame.pixels, *(frame_hw if full else layer_size(frame_hw, size_hw)))
+        motion = frame.motion if controls.smooth > 0 else None
+        fed = steady(pixels, motion, past)
         style = self._style(controls.mix, controls.strength)
         painted, scale = fed, size_hw[0] / frame.height
         if controls.region != "face" or needs_whole(frame.faces, scale):
@@ -119,9 +141,20 @@ class Pipeline:
                 paint = partial(self.engine.stylize, style=style)
                 painted = paint_faces(fed, painted, frame.faces, scale, paint)
         with self.times.stage("temporal"):
-            layer = smoothed(Layer(fed, painted, size_hw), motion, past, controls.smooth)
-        self._layer = layer
-        return layer.painted
+            return smoothed(Layer(fed, painted, size_hw), motion, past, controls.smooth)
+
+    def _under_afterimage(self, painted: Pixels, motion: Motion | None) -> Pixels:
+        """The painting under what is left of one of another size."""
+        if self._afterimage is None:
+            return painted
+        with self.times.stage("passing"):
+            self._afterimage = self._afterimage.moved(motion)
+            if self._afterimage is None:
+                return painted
+            over = self._afterimage.pixels
+            # A finer picture must not lose its strokes at once.
+            hw = max(painted.shape[:2], over.shape[:2])
+            return blend(resize(painted, *hw), resize(over, *hw), self._afterimage.share)
 
     def _past(self, frame: Frame, controls: Controls) -> Layer | None:
         """What was painted last, as far as it says something about this frame."""
@@ -176,6 +209,14 @@ def processing_size(height: int, width: int, size_px: int | None) -> tuple[int, 
     """Height and width at which a picture is painted; never larger than the picture itself."""
     target = min(height, size_px or DEFAULT_SIZE_PX)
     return target, max(1, round(width * target / height))
+
+
+def layer_size(frame_hw: tuple[int, int], size_hw: tuple[int, int]) -> tuple[int, int]:
+    """Height and width at which the painted layer is kept and smoothed; at most the frame's."""
+    scale = LAYER_FACTOR * size_hw[0] / frame_hw[0]
+    if scale >= 1:
+        return frame_hw
+    return max(1, round(frame_hw[0] * scale)), max(1, round(frame_hw[1] * scale))
 
 
 def resize(pixels: Pixels, height: int, width: int) -> Pixels:
