@@ -52,3 +52,20 @@ def test_total_variation_counts_edges() -> None:
     edge[..., 4:] = 1
     assert losses.total_variation(flat) == 0
     torch.testing.assert_close(losses.total_variation(edge), torch.tensor(0.5 / 7))
+
+
+def test_crops_begin_at_multiples_and_lie_inside() -> None:
+    image = torch.zeros(1, 3, 64, 96)
+    corners = set()
+    for _ in range(200):
+        rows, columns = losses.random_crop(image, 40, 8)
+        assert image[..., rows, columns].shape == (1, 3, 40, 40)
+        corners.add((rows.start, columns.start))
+    assert corners == {(y, x) for y in range(0, 25, 8) for x in range(0, 57, 8)}
+
+
+def test_frame_difference_forgives_what_the_film_does_itself() -> None:
+    film = torch.rand(2, 3, 8, 8)
+    assert losses.frame_difference(film * 1.0 + 0.2, film) < 1e-6
+    still = film[:1].repeat(2, 1, 1, 1)
+    assert losses.frame_difference(film, still) > 0.1

@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from media import Clip, make_clip
 from PIL import Image
 
 from train.checkpoint import load_checkpoint
-from train.data import PhotoCrops
+from train.data import FramePairs, PhotoCrops
 from train.errors import TrainError
 from train.export import export
 from train.features import LAYERS, VGGFeatures, load_features
 from train.loop import Paths, learning_rate, train
 from train.perceptual import PerceptualRun
-from train.recipe import Recipe, StylePicture, load_recipe
+from train.recipe import Recipe, StylePicture, Weights, load_recipe
 
 CPU = torch.device("cpu")
 
@@ -77,7 +78,8 @@ def silent(step: int, terms: dict[str, float], seconds: float) -> None:
 @pytest.fixture(autouse=True)
 def small_crops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("train.perceptual.CALIBRATION_BATCHES", 1)
-    monkeypatch.setattr(PhotoCrops.__init__, "__kwdefaults__", {"exclude": (), "min_side_px": 48})
+    defaults = {"exclude": (), "more": (), "min_side_px": 48}
+    monkeypatch.setattr(PhotoCrops.__init__, "__kwdefaults__", defaults)
 
 
 def test_a_resumed_run_makes_the_same_steps(make_run: Callable[..., PerceptualRun]) -> None:
@@ -135,6 +137,50 @@ def test_a_run_leaves_checkpoint_sheet_and_log_and_exports(
     bank = load_styles(shelved.styles, info.num_style_values)
     assert bank.checked_for(info.weights_sha256).names == ["original", "a"]
     assert result.weights_sha256 in shelved.card.read_text()
+
+
+def test_terms_without_a_weight_cost_nothing_and_those_with_one_count(
+    make_run: Callable[..., PerceptualRun], data: Path
+) -> None:
+    extra = {"equivariance", "frame_difference"}
+    assert not extra & set(make_run().advance())
+    make_clip(data / "film.mp4", Clip(num_frames=6))
+    run = make_run(clips=["film.mp4"], weights=Weights(equivariance=1.0, frame_difference=1.0))
+    terms = run.advance()
+    assert extra < set(terms)
+    assert all(terms[name] > 0 for name in extra)
+    assert len(run.photos.photos) == 8 + 1
+
+
+def test_pairs_are_the_same_crop_of_successive_frames(data: Path) -> None:
+    make_clip(data / "pairs.mp4", Clip(num_frames=6))
+    pairs = FramePairs([data / "pairs.mp4"], 32)
+    pair = pairs.pair(torch.Generator().manual_seed(1))
+    assert pair.shape == (2, 3, 32, 32)
+    assert not torch.equal(pair[0], pair[1])
+
+
+def test_another_run_may_be_started_from(
+    make_run: Callable[..., PerceptualRun], tmp_path: Path
+) -> None:
+    first = make_run()
+    first.advance()
+    first.save()
+    saved = first.paths.checkpoint.rename(tmp_path / "first.safetensors")
+    more = [StylePicture("b", "styles/a.png"), StylePicture("a", "styles/a.png")]
+    run = make_run(styles=more)
+    run.start_from(saved)
+    known = first.average.module.styles
+    torch.testing.assert_close(run.model.styles[2], known[1])
+    torch.testing.assert_close(run.model.styles[1], known.mean(dim=0))
+    run.advance()
+    frozen = make_run(generator={**run.recipe.generator, "normalisation": "frozen"})
+    frozen.start_from(saved)
+    assert frozen.model.net.config.normalisation == "frozen"
+    frozen.advance()
+    wider = make_run(generator={"blocks": 2, "front": 16, "body": 16})
+    with pytest.raises(TrainError, match="another shape"):
+        wider.start_from(saved)
 
 
 def test_calibrated_features_have_unit_rms(weights: dict[str, torch.Tensor]) -> None:

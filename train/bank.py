@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .checkpoint import Checkpoint
 from .generators import UnshuffleConfig, UnshuffleNet
+from .recipe import Recipe, recipe_from_dict
 
 
 class StyledGenerator(nn.Module):
@@ -23,6 +25,18 @@ class StyledGenerator(nn.Module):
 
     def forward(self, image: Tensor, weights: Tensor) -> Tensor:
         return self.net(image, weights @ self.styles)
+
+
+def trained(saved: Checkpoint) -> tuple[StyledGenerator, Recipe]:
+    """The averaged weights of a run, and its recipe.
+
+    Raises:
+        TrainError: the recipe is not one of ours.
+    """
+    recipe = recipe_from_dict(saved.recipe, "the checkpoint's recipe")
+    model = StyledGenerator(len(recipe.style_names), UnshuffleConfig(**recipe.generator))
+    model.load_state_dict(saved.average)
+    return model.eval(), recipe
 
 
 def random_mixtures(count: int, num_styles: int, num_mixed: int, *, max_parts: int = 3) -> Tensor:

@@ -1,9 +1,10 @@
-"""Photos to paint and pictures to learn from."""
+"""Photos and films to paint, pictures to learn from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatch
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,9 @@ from .errors import TrainError
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 MIN_PHOTOS = 8
+FILM_PX = 288
+MAX_FILM_FRAMES = 250
+STILL_EVERY_FRAMES = 15
 
 
 def load_picture(path: Path, short_side: int | None = None, long_side: int | None = None) -> Tensor:
@@ -71,6 +75,7 @@ class PhotoCrops:
 
     A crop's side lies between `min_side_px` and the photo's short side; it is resized to `size`
     and flipped at random. Crops smaller than `size` look as soft as a webcam's picture does.
+    `more` are further photos, (3, H, W) uint8.
     """
 
     def __init__(
@@ -80,10 +85,11 @@ class PhotoCrops:
         min_photos: int = MIN_PHOTOS,
         *,
         exclude: Sequence[str] = (),
+        more: Sequence[Tensor] = (),
         min_side_px: int = 160,
     ) -> None:
         self.size, self.min_side_px = size, min_side_px
-        self.photos: list[Tensor] = []
+        self.photos: list[Tensor] = list(more)
         self.skipped: list[str] = []
         for path in list_pictures(folders, exclude):
             try:
@@ -110,8 +116,55 @@ class PhotoCrops:
         u = torch.rand(4, generator=generator).tolist()
         side = round(self.min_side_px + u[0] * (min(h, w) - self.min_side_px))
         top, left = round(u[1] * (h - side)), round(u[2] * (w - side))
-        crop = photo[:, top : top + side, left : left + side].float()[None] / 255
-        crop = F.interpolate(
-            crop, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False
-        )[0]
+        crop = _resized(photo[None, :, top : top + side, left : left + side], self.size)[0]
         return crop.flip(-1) if u[3] < 0.5 else crop
+
+
+class FramePairs:
+    """Successive frames of films, kept in memory as uint8 with a short side of `FILM_PX`.
+
+    Raises:
+        SourceError: a film cannot be read.
+    """
+
+    def __init__(self, films: Sequence[Path], size: int) -> None:
+        self.size = size
+        self.films = [_read_film(film) for film in films]
+
+    def stills(self) -> list[Tensor]:
+        """Frames half a second apart or more, (3, H, W) uint8."""
+        return [frame for film in self.films for frame in film[::STILL_EVERY_FRAMES]]
+
+    def pair(self, generator: torch.Generator) -> Tensor:
+        """Two successive frames, the same crop of both: (2, 3, size, size) in [0, 1]."""
+        u = torch.rand(5, generator=generator).tolist()
+        film = self.films[int(u[0] * len(self.films))]
+        first = int(u[1] * (len(film) - 1))
+        h, w = film.shape[2:]
+        side = round(min(h, w) * (0.6 + 0.4 * u[2]))
+        top, left = round(u[3] * (h - side)), round(u[4] * (w - side))
+        crop = film[first : first + 2, :, top : top + side, left : left + side]
+        return _resized(crop, self.size)
+
+
+def _read_film(film: Path) -> Tensor:
+    """The first frames of a film, (T, 3, H, W) uint8."""
+    from rtstyle.capture import open_source
+
+    frames = []
+    source = open_source(str(film))
+    try:
+        for frame in islice(source, MAX_FILM_FRAMES):
+            image = Image.fromarray(frame.pixels)
+            picture = picture_tensor(image, min(1.0, FILM_PX / min(image.size)))
+            frames.append((picture * 255).round().to(torch.uint8))
+    finally:
+        source.close()
+    return torch.stack(frames)
+
+
+def _resized(crops: Tensor, size: int) -> Tensor:
+    """(B, 3, H, W) uint8 -> (B, 3, size, size) in [0, 1]."""
+    return F.interpolate(
+        crops.float() / 255, (size, size), mode="bilinear", antialias=True, align_corners=False
+    )

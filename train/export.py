@@ -18,11 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .bank import StyledGenerator
+from .bank import StyledGenerator, trained
 from .checkpoint import Checkpoint, load_checkpoint
 from .errors import TrainError
-from .generators import UnshuffleConfig, UnshuffleNet
-from .recipe import Recipe, recipe_from_dict
+from .generators import UnshuffleNet
+from .recipe import Recipe
 
 OPSET = 17
 METADATA_PREFIX = "rtstyle."
@@ -76,16 +76,14 @@ def export(checkpoint: Path, out: Path, name: str, photo: Tensor, licence: str) 
         TrainError: damaged checkpoint, or the exported graph differs from torch.
     """
     saved = load_checkpoint(checkpoint)
-    recipe = recipe_from_dict(saved.recipe, str(checkpoint))
-    model = StyledGenerator(len(recipe.style_names), UnshuffleConfig(**recipe.generator))
-    model.load_state_dict(saved.average)
-    model.eval()
+    model, recipe = trained(saved)
+    config = model.net.config
     metadata = {
         "name": name,
         "num_style_values": str(model.net.num_style_values),
-        "size_multiple": str(model.net.config.size_multiple),
-        "normalisation": "instance",
-        "architecture": json.dumps(model.net.config.asdict()),
+        "size_multiple": str(config.size_multiple),
+        "normalisation": config.normalisation,
+        "architecture": json.dumps(config.asdict()),
         "style_short_side_px": str(recipe.style_short_side_px),
         "training": json.dumps({"recipe": recipe.name, "steps": saved.step}),
         "licence": licence,
@@ -212,8 +210,8 @@ def card(
     return f"""# {name}
 
 `UnshuffleNet` ({", ".join(f"{k} {v}" for k, v in model.net.config.asdict().items())}),
-{num_weights / 1e6:.2f} M weights, {model.net.num_style_values} style values, instance
-normalisation. Licence of the weights: {licence}. Weights SHA-256: `{result.weights_sha256}`.
+{num_weights / 1e6:.2f} M weights, {model.net.num_style_values} style values.
+Licence of the weights: {licence}. Weights SHA-256: `{result.weights_sha256}`.
 
 ## Training
 

@@ -2,7 +2,8 @@
 
 Content and style: Gatys et al. 2016, Johnson et al. 2016. Stability without video: compound
 regularisation, Wang et al. 2020, "Consistent Video Style Transfer via Relaxation and
-Regularization" (ReReVST).
+Regularization" (ReReVST), and equivariance to crops, Yang et al. 2022, "VToonify". With video but
+without flow: frame differences, Xu, Xiong and Hu 2021, arXiv 2102.05822.
 """
 
 from __future__ import annotations
@@ -76,3 +77,20 @@ def compound_regularisation(output: Tensor, disturbed_output: Tensor, flow: Tens
     moved, inside = warp(output, flow)
     difference = (moved - disturbed_output).abs() * inside
     return difference.sum() / (inside.sum() * output.shape[1]).clamp(min=1)
+
+
+def random_crop(image: Tensor, size: int, multiple: int) -> tuple[slice, slice]:
+    """Where to cut a square of `size` px out of (B, C, H, W), at multiples of `multiple` px."""
+    corners = []
+    for side in image.shape[2:]:
+        corners.append(multiple * int(torch.randint((side - size) // multiple + 1, ())))
+    top, left = corners
+    return slice(top, top + size), slice(left, left + size)
+
+
+def frame_difference(output: Tensor, image: Tensor) -> Tensor:
+    """How much paint changes where the film does not, for successive frames (2, 3, H, W) -> scalar.
+
+    Mean |(O2 - O1) - (I2 - I1)|: where the film changes, the painting may change as much.
+    """
+    return ((output[1] - output[0]) - (image[1] - image[0])).abs().mean()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from . import losses
-from .bank import StyledGenerator, random_mixtures
+from .bank import StyledGenerator, random_mixtures, trained
 from .checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -16,8 +18,10 @@ from .checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
-from .data import PhotoCrops, load_picture
+from .data import FramePairs, PhotoCrops, load_picture
+from .errors import TrainError
 from .features import CONTENT_LAYER, VGGFeatures
+from .freeze import freeze
 from .generators import UnshuffleConfig
 from .loop import Paths, averaged, learning_rate
 from .recipe import Recipe
@@ -27,6 +31,8 @@ STYLE_RATE = 5.0
 """Learning rate of the style table relative to the network's: each style is in few batches."""
 MAX_GRADIENT_NORM = 1.0
 CALIBRATION_BATCHES = 16
+CROP_SHARE = 0.625
+"""Side of the crop of a crop, for equivariance."""
 
 
 class PerceptualRun:
@@ -38,16 +44,24 @@ class PerceptualRun:
         torch.manual_seed(recipe.seed)
         self.recipe, self.paths, self.device = recipe, paths, device
         folders = [paths.data / folder for folder in recipe.photos]
-        self.photos = PhotoCrops(folders, recipe.size_px, exclude=recipe.exclude)
-        self.features = features.to(device)
-        random = torch.default_generator
-        self.features.calibrate(
-            self.photos.batch(recipe.batch, random).to(device) for _ in range(CALIBRATION_BATCHES)
+        self.clips = FramePairs([paths.data / clip for clip in recipe.clips], recipe.size_px)
+        self.photos = PhotoCrops(
+            folders, recipe.size_px, exclude=recipe.exclude, more=self.clips.stills()
         )
+        self.features = features.to(device)
+        self.features.calibrate(self._photos(CALIBRATION_BATCHES))
         self.grams = self._style_grams()
         config = UnshuffleConfig(**recipe.generator)
-        self.model = StyledGenerator(len(recipe.style_names), config).to(device)
-        self.model = self.model.to(memory_format=torch.channels_last)
+        self._begin(StyledGenerator(len(recipe.style_names), config))
+
+    def _photos(self, count: int) -> Iterator[Tensor]:
+        """Batches of fresh crops."""
+        for _ in range(count):
+            yield self.photos.batch(self.recipe.batch, torch.default_generator).to(self.device)
+
+    def _begin(self, model: StyledGenerator) -> None:
+        """Train `model` from here on."""
+        self.model = model.to(self.device).to(memory_format=torch.channels_last)
         self.average = averaged(self.model, recipe.average_decay)
         self.optimizer = torch.optim.Adam(
             [
@@ -60,7 +74,7 @@ class PerceptualRun:
     def advance(self) -> dict[str, float]:
         """One optimizer step on a fresh batch."""
         recipe = self.recipe
-        image = self.photos.batch(recipe.batch, torch.default_generator).to(self.device)
+        (image,) = self._photos(1)
         num_mixed = round(recipe.batch * recipe.mixture_share)
         weights = random_mixtures(recipe.batch, len(recipe.style_names), num_mixed)
         for group in self.optimizer.param_groups:
@@ -102,7 +116,24 @@ class PerceptualRun:
             "total_variation": losses.total_variation(output),
             "stability": losses.compound_regularisation(output, disturbed_output, flow),
             "identity": (weights[:, 0] * pixels).mean(),
+            **self._further_losses(image, output, weights),
         }
+
+    def _further_losses(self, image: Tensor, output: Tensor, weights: Tensor) -> dict[str, Tensor]:
+        """Terms that cost another pass, where the recipe gives them a weight."""
+        terms = {}
+        with torch.autocast(self.device.type, torch.bfloat16):
+            if self.recipe.weights.equivariance:
+                multiple = self.model.net.config.size_multiple
+                size = int(image.shape[2] * CROP_SHARE) // multiple * multiple
+                rows, columns = losses.random_crop(image, size, multiple)
+                part = self.model(image[..., rows, columns], weights).float()
+                terms["equivariance"] = (output[..., rows, columns] - part).abs().mean()
+            if self.recipe.weights.frame_difference:
+                pair = self.clips.pair(torch.default_generator).to(self.device)
+                painted = self.model(pair, weights[:1].repeat(2, 1)).float()
+                terms["frame_difference"] = losses.frame_difference(painted, pair)
+        return terms
 
     def _target(self, layer: str, seen: Tensor, weights: Tensor) -> Tensor:
         """Gram matrices (B, C, C) that a mixture aims at; `original` stands for the photo's own."""
@@ -136,6 +167,32 @@ class PerceptualRun:
                 torch.get_rng_state(),
             ),
         )
+
+    def start_from(self, checkpoint: Path) -> None:
+        """Begin with another run's averaged weights, and with its vectors for styles of one name.
+
+        Styles that it does not know begin at the mean of those that it knows. A generator with
+        instance normalisation is frozen where the recipe says so.
+
+        Raises:
+            TrainError: the generators differ in shape.
+        """
+        model, known = trained(load_checkpoint(checkpoint))
+        config = self.model.net.config
+        can_be_frozen = replace(model.net.config, normalisation="frozen") == config
+        if model.net.config != config and not can_be_frozen:
+            raise TrainError(
+                f"cannot start from {checkpoint}: its generator has another shape\n"
+                f"{model.net.config.asdict()} instead of {config.asdict()}"
+            )
+        if model.net.config != config:
+            model = freeze(model, self._photos(CALIBRATION_BATCHES))
+        rows = dict(zip(known.style_names, model.styles.detach(), strict=True))
+        mean = model.styles.detach().mean(dim=0)
+        model.styles = torch.nn.Parameter(
+            torch.stack([rows.get(name, mean) for name in self.recipe.style_names])
+        )
+        self._begin(model)
 
     def resume(self) -> None:
         """Go on from the checkpoint."""

@@ -25,6 +25,10 @@ class Weights:
     stability: float = 2.0
     identity: float = 10.0
     """Mean absolute pixel error, times the share of `original` in a sample's style."""
+    equivariance: float = 0.0
+    """A crop is painted as the same part of the whole picture is."""
+    frame_difference: float = 0.0
+    """Between frames of `clips`, paint changes no more than the film does."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class Recipe:
     styles: list[StylePicture]
     exclude: list[str] = field(default_factory=list)
     """File name patterns of photos that are kept for testing."""
+    clips: list[str] = field(default_factory=list)
+    """Films, relative to the data folder; their frames are photos too."""
     sheet_photos: list[str] = field(default_factory=list)
     steps: int = 4000
     batch: int = 4
@@ -61,7 +67,7 @@ class Recipe:
     seed: int = 1
     save_every: int = 250
     weights: Weights = field(default_factory=Weights)
-    generator: dict[str, int] = field(default_factory=dict)
+    generator: dict[str, Any] = field(default_factory=dict)
 
     @property
     def style_names(self) -> list[str]:

@@ -19,6 +19,9 @@ def perceptual(
     features: FeaturesOption = None,
     download_features: DownloadOption = False,
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in --out.")] = False,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Begin with the weights of another run's checkpoint.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Replace the recipe's number of steps.")] = None,
     threads: ThreadsOption = 0,
 ) -> None:
@@ -43,6 +46,8 @@ def perceptual(
     )
     if resume:
         run.resume()
+    elif start_from:
+        run.start_from(start_from)
     with progress_bar() as bar:
         task = bar.add_task(plan.name, total=plan.steps, completed=run.step, terms="")
 

@@ -10,6 +10,7 @@ of the skip connection that carries fine detail past the narrow body.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -23,56 +24,71 @@ UP_SCALE = 0.25
 INITIAL_GATE = 0.6
 """Initial share of the picture that passes through the skip."""
 
+Normalisation = Literal["instance", "frozen"]
+
 
 @dataclass(frozen=True)
 class UnshuffleConfig:
     """Shape of an `UnshuffleNet`.
 
     `unshuffle` is the space-to-depth factor, `front` the channels at that resolution, `body` the
-    channels at half of it and `blocks` the number of residual blocks there.
+    channels at half of it and `blocks` the number of residual blocks there. `normalisation` is
+    "instance" for one by each picture's own statistics, or "frozen" for none: the style's scale and
+    shift then contain what was typical in training (`freeze.py`).
     """
 
     unshuffle: int = 4
     front: int = 32
     body: int = 64
     blocks: int = 4
+    normalisation: Normalisation = "instance"
 
     @property
     def size_multiple(self) -> int:
         """Height and width of a frame must be multiples of this many pixels."""
         return 2 * self.unshuffle
 
-    def asdict(self) -> dict[str, int]:
+    def asdict(self) -> dict[str, int | str]:
         return asdict(self)
 
 
 class ConditionalConv(nn.Module):
-    """Reflection-padded 3x3 convolution, instance normalisation, then the style's scale and shift.
+    """Reflection-padded 3x3 convolution, normalisation, then the style's scale and shift.
 
     Reflection keeps frames and stripes from growing along the borders of the picture.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int = 1,
+        *,
+        normalisation: Normalisation = "instance",
+    ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(
             in_channels, out_channels, 3, stride, padding=1, padding_mode="reflect", bias=False
         )
+        self.normalise = nn.InstanceNorm2d(out_channels, eps=EPSILON)
+        if normalisation == "frozen":
+            self.normalise = nn.Identity()
         self.num_style_values = 2 * out_channels
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """`x` (B, C, H, W) and `style` (B, 2 * out_channels) -> (B, out_channels, H', W')."""
-        x = self.conv(x)
+        x = self.normalise(self.conv(x))
         scale, shift = style[:, :, None, None].to(x.dtype).chunk(2, dim=1)
-        return F.instance_norm(x, eps=EPSILON) * scale + shift
+        return x * scale + shift
 
 
 class ResidualBlock(nn.Module):
     """Two conditional convolutions around an identity connection."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, normalisation: Normalisation = "instance") -> None:
         super().__init__()
-        self.first = ConditionalConv(channels, channels)
-        self.second = ConditionalConv(channels, channels)
+        self.first = ConditionalConv(channels, channels, normalisation=normalisation)
+        self.second = ConditionalConv(channels, channels, normalisation=normalisation)
         self.num_style_values = self.first.num_style_values + self.second.num_style_values
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
@@ -90,11 +106,11 @@ class UnshuffleNet(nn.Module):
     def __init__(self, config: UnshuffleConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or UnshuffleConfig()
-        pixels = 3 * config.unshuffle**2
-        self.enter = ConditionalConv(pixels, config.front)
-        self.down = ConditionalConv(config.front, config.body, stride=2)
-        self.body = nn.ModuleList(ResidualBlock(config.body) for _ in range(config.blocks))
-        self.up = ConditionalConv(config.body, config.front)
+        pixels, kind = 3 * config.unshuffle**2, config.normalisation
+        self.enter = ConditionalConv(pixels, config.front, normalisation=kind)
+        self.down = ConditionalConv(config.front, config.body, stride=2, normalisation=kind)
+        self.body = nn.ModuleList(ResidualBlock(config.body, kind) for _ in range(config.blocks))
+        self.up = ConditionalConv(config.body, config.front, normalisation=kind)
         self.skip = nn.Conv2d(pixels, config.front, 1, bias=False)
         self.leave = nn.Conv2d(config.front, pixels, 3, padding=1, padding_mode="reflect")
         _initialise_as_identity(self)
@@ -106,6 +122,14 @@ class UnshuffleNet(nn.Module):
         return [self.enter, self.down, *blocks, self.up]
 
     @property
+    def conditional_convs(self) -> list[ConditionalConv]:
+        """The same, one by one."""
+        convs = []
+        for layer in self.conditional_layers:
+            convs += [layer.first, layer.second] if isinstance(layer, ResidualBlock) else [layer]
+        return convs
+
+    @property
     def num_style_values(self) -> int:
         """P: scale and shift of every normalised channel, then one gate per skip channel."""
         layers = self.conditional_layers
@@ -114,12 +138,10 @@ class UnshuffleNet(nn.Module):
     def neutral_style(self) -> Tensor:
         """Style vector (P,) with which the untrained network shows the picture almost unchanged."""
         parts = []
-        for layer in self.conditional_layers:
-            convs = [layer.first, layer.second] if isinstance(layer, ResidualBlock) else [layer]
-            for conv in convs:
-                half = conv.num_style_values // 2
-                scale = UP_SCALE if conv is self.up else 1.0
-                parts += [torch.full((half,), scale), torch.zeros(half)]
+        for conv in self.conditional_convs:
+            half = conv.num_style_values // 2
+            scale = UP_SCALE if conv is self.up else 1.0
+            parts += [torch.full((half,), scale), torch.zeros(half)]
         return torch.cat([*parts, torch.full((self.config.front,), INITIAL_GATE)])
 
     def forward(self, image: Tensor, style: Tensor) -> Tensor:
