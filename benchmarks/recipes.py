@@ -26,15 +26,15 @@ from torch import Tensor, nn
 
 from rtstyle.frame import Pixels
 from rtstyle.machine import package_versions, this_machine
-from train.bank import StyledGenerator
+from train.bank import trained
 from train.checkpoint import load_checkpoint
 from train.data import load_picture
 from train.features import CONTENT_LAYER, VGGFeatures, load_features
-from train.generators import UnshuffleConfig
+from train.loop import Paths
+from train.loop import train as train_run
 from train.losses import content_distance, gram_matrix, style_distance
-from train.perceptual import Paths, PerceptualRun
-from train.perceptual import train as train_run
-from train.recipe import Recipe, load_recipe, recipe_from_dict
+from train.perceptual import PerceptualRun
+from train.recipe import Recipe, load_recipe
 
 from . import stability
 from .flicker import all_clips, correspondence
@@ -143,11 +143,7 @@ class Trained:
     """A run's averaged weights, painting frames (H, W, 3)."""
 
     def __init__(self, checkpoint: Path, *, smoothed: bool) -> None:
-        saved = load_checkpoint(checkpoint)
-        self.recipe = recipe_from_dict(saved.recipe, str(checkpoint))
-        config = UnshuffleConfig(**self.recipe.generator)  # type: ignore[arg-type]
-        self.model = StyledGenerator(len(self.recipe.style_names), config).eval()
-        self.model.load_state_dict(saved.average)
+        self.model, self.recipe = trained(load_checkpoint(checkpoint))
         self.norms: list[RunningNorm] = []
         if smoothed:
             self.norms = [RunningNorm() for _ in self.model.net.conditional_convs]

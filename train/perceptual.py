@@ -62,7 +62,7 @@ class PerceptualRun:
     def _begin(self, model: StyledGenerator) -> None:
         """Train `model` from here on."""
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
-        self.average = averaged(self.model, recipe.average_decay)
+        self.average = averaged(self.model, self.recipe.average_decay)
         self.optimizer = torch.optim.Adam(
             [
                 {"params": list(self.model.net.parameters()), "share": 1.0},
