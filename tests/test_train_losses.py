@@ -19,6 +19,18 @@ def test_style_distance_is_relative_to_the_target() -> None:
     assert (losses.style_distance(target, target) == 0).all()
 
 
+def test_content_distance_counts_places_by_their_weight() -> None:
+    features, target = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
+    plain = losses.content_distance(features, target)
+    torch.testing.assert_close(
+        losses.content_distance(features, target, torch.ones(2, 1, 4, 4)), plain
+    )
+    weights = torch.zeros(2, 1, 4, 4)
+    weights[..., 1, 2] = 16
+    only = (features - target)[..., 1, 2].square().mean(dim=1)
+    torch.testing.assert_close(losses.content_distance(features, target, weights), only)
+
+
 def test_warp_by_whole_pixels_moves_the_picture() -> None:
     image = torch.rand(1, 3, 16, 20)
     flow = torch.zeros(1, 16, 20, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from itertools import islice
 from pathlib import Path
@@ -106,8 +106,20 @@ class PhotoCrops:
                 f"at least {min_photos} are needed, each at least {min_side_px} px wide and high"
             )
 
+    def mark(self, draw: Callable[[Sequence[Tensor]], Sequence[Tensor]]) -> None:
+        """Let `draw` say something about each photo (3, H, W) uint8, as (1, H, W) uint8.
+
+        It becomes a fourth channel, which is cropped with the photo.
+        """
+        marks = draw(self.photos)
+        self.photos = [torch.cat(pair) for pair in zip(self.photos, marks, strict=True)]
+
     def batch(self, count: int, generator: torch.Generator) -> Tensor:
         """(count, 3, size, size) in [0, 1]."""
+        return self.marked_batch(count, generator)[:, :3]
+
+    def marked_batch(self, count: int, generator: torch.Generator) -> Tensor:
+        """(count, 4, size, size) in [0, 1]; three channels where `mark` was not called."""
         picks = torch.randint(len(self.photos), (count,), generator=generator).tolist()
         return torch.stack([self._crop(self.photos[i], generator) for i in picks])
 

@@ -14,6 +14,8 @@ LAYERS = {"relu1_2": 3, "relu2_2": 8, "relu3_3": 15, "relu4_3": 22}
 """Name of a feature layer -> index in torchvision's `vgg16().features`."""
 
 CONTENT_LAYER = "relu3_3"
+CONTENT_STRIDE = 4
+"""Pixels of the image to one of the content layer."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

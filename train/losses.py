@@ -31,9 +31,13 @@ def style_distance(gram: Tensor, target: Tensor) -> Tensor:
     return (gram - target).square().sum(dim=(1, 2)) / target.square().sum(dim=(1, 2))
 
 
-def content_distance(features: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference of unit-rms features (B, C, H, W) -> (B,)."""
-    return (features.float() - target.float()).square().mean(dim=(1, 2, 3))
+def content_distance(features: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean squared difference of unit-rms features (B, C, H, W) -> (B,).
+
+    `weights` (B, 1, H, W), with a mean of 1, says how much each place counts.
+    """
+    squares = (features.float() - target.float()).square()
+    return (squares if weights is None else squares * weights).mean(dim=(1, 2, 3))
 
 
 def total_variation(image: Tensor) -> Tensor:
