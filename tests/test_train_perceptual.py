@@ -114,6 +114,19 @@ def test_training_lowers_the_loss(make_run: Callable[..., PerceptualRun]) -> Non
     assert loss() < 0.9 * before
 
 
+def test_importance_moves_the_content_term_and_nothing_else(
+    make_run: Callable[..., PerceptualRun],
+) -> None:
+    one = make_run().advance()
+    favoured = make_run(importance=1.0)
+    assert favoured.photos.photos[0].shape[0] == 4
+    other = favoured.advance()
+    assert one["content"] != other["content"]
+    assert one["content"] == pytest.approx(other["content"], rel=0.3)
+    for name in ("style", "total_variation", "stability", "identity"):
+        assert one[name] == other[name]
+
+
 def test_a_run_leaves_checkpoint_sheet_and_log_and_exports(
     make_run: Callable[..., PerceptualRun], tmp_path: Path, data: Path
 ) -> None:

@@ -20,9 +20,10 @@ from .checkpoint import (
 )
 from .data import FramePairs, PhotoCrops, load_picture
 from .errors import TrainError
-from .features import CONTENT_LAYER, VGGFeatures
+from .features import CONTENT_LAYER, CONTENT_STRIDE, VGGFeatures
 from .freeze import freeze
 from .generators import UnshuffleConfig
+from .importance import find_faces, importance_map
 from .loop import Paths, averaged, learning_rate
 from .recipe import Recipe
 from .sheet import make_sheet
@@ -48,6 +49,8 @@ class PerceptualRun:
         self.photos = PhotoCrops(
             folders, recipe.size_px, exclude=recipe.exclude, more=self.clips.stills()
         )
+        if recipe.importance:
+            self.photos.mark(find_faces)
         self.features = features.to(device)
         self.features.calibrate(self._photos(CALIBRATION_BATCHES))
         self.grams = self._style_grams()
@@ -74,12 +77,12 @@ class PerceptualRun:
     def advance(self) -> dict[str, float]:
         """One optimizer step on a fresh batch."""
         recipe = self.recipe
-        (image,) = self._photos(1)
+        batch = self.photos.marked_batch(recipe.batch, torch.default_generator).to(self.device)
         num_mixed = round(recipe.batch * recipe.mixture_share)
         weights = random_mixtures(recipe.batch, len(recipe.style_names), num_mixed)
         for group in self.optimizer.param_groups:
             group["lr"] = group["share"] * learning_rate(recipe, self.step)
-        terms = self._losses(image, weights.to(self.device))
+        terms = self._losses(batch[:, :3], weights.to(self.device), self._importance(batch))
         factors = asdict(recipe.weights)
         total = torch.stack([factors[name] * value for name, value in terms.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
@@ -90,7 +93,18 @@ class PerceptualRun:
         self.step += 1
         return {"total": total.item(), **{name: value.item() for name, value in terms.items()}}
 
-    def _losses(self, image: Tensor, weights: Tensor) -> dict[str, Tensor]:
+    def _importance(self, batch: Tensor) -> Tensor | None:
+        """How much each place of the content features counts; None where all count the same."""
+        share = self.recipe.importance
+        if not share:
+            return None
+        image, faces = batch[:, :3], batch[:, 3:]
+        size = image.shape[2] // CONTENT_STRIDE, image.shape[3] // CONTENT_STRIDE
+        return 1 + share * (importance_map(image, faces, size) - 1)
+
+    def _losses(
+        self, image: Tensor, weights: Tensor, importance: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Loss terms, named as in `Weights`, for photos (B, 3, H, W) and style weights (B, S)."""
         flow = losses.random_flow(len(image), image.shape[2], image.shape[3]).to(self.device)
         disturbed = losses.disturb(image, flow)
@@ -100,7 +114,7 @@ class PerceptualRun:
             painted = self.model(torch.cat([image, disturbed]), weights.repeat(2, 1))
             output, disturbed_output = painted.float().chunk(2)
             found = self.features(output)
-        content = losses.content_distance(found[CONTENT_LAYER], seen[CONTENT_LAYER])
+        content = losses.content_distance(found[CONTENT_LAYER], seen[CONTENT_LAYER], importance)
         style = torch.stack(
             [
                 losses.style_distance(

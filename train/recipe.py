@@ -63,6 +63,9 @@ class Recipe:
     learning_rate: float = 1e-3
     mixture_share: float = 0.25
     """Share of each batch that is painted in a random mixture of styles."""
+    importance: float = 0.0
+    """How far the content term favours faces and small things: 0 not at all, 1 as `importance.py`
+    has it."""
     average_decay: float = 0.998
     seed: int = 1
     save_every: int = 250
