@@ -30,6 +30,8 @@ OVAL_SHARE = 0.4
 """A face counts so much of what its eyes and mouth do."""
 SURE_SCORE = 0.7
 """Below, the detector also takes organ pipes and book shelves for faces."""
+LEAST_CONTRAST = 0.02
+"""In a blank photo, which deviates less, nothing stands out but noise."""
 ANALYSED_PX = 64
 """The spectral residual is computed at this size, as by its authors."""
 
@@ -58,7 +60,9 @@ def small_things(image: Tensor) -> Tensor:
     striking = torch.fft.ifft2(torch.polar(residual.exp(), spectrum.angle())).abs().square()
     striking = _blur(_blur(striking.sum(dim=1, keepdim=True), 5), 5)
     striking = striking / (_blur(striking, 31) + striking.mean(dim=(2, 3), keepdim=True) + 1e-9)
-    return ((striking - 0.5) / 1.5).clamp(0, 1)
+    deviation = seen.std(dim=(2, 3), keepdim=True).amax(dim=1, keepdim=True)
+    contrast = (deviation / LEAST_CONTRAST).clamp(max=1)
+    return ((striking - 0.5) / 1.5).clamp(0, 1) * contrast
 
 
 def _blur(x: Tensor, width: int, mode: str = "reflect") -> Tensor:
