@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -25,6 +25,8 @@ from train.losses import content_distance, gram_matrix, style_distance
 TOLERANCE = 1e-4
 """Curves on disk are rounded; a loss within this of one is as good."""
 
+Start = Literal["noise", "photo"]
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -34,9 +36,13 @@ class Protocol:
     style_short_side_px: int = 512
     content_weight: float = 1.0
     style_weight: float = 8.0
+    start: Start = "noise"
+    """Where L-BFGS begins: grey with noise of one level, as with Johnson et al., or the photo."""
     evaluations: int = 150
-    memory: int = 20
+    memory: int = 100
     """Steps that L-BFGS remembers."""
+    bfloat16: bool = True
+    """Whether the curves' convolutions are computed in bfloat16; scores never are."""
     features_sha256: str = ""
 
     def asdict(self) -> dict[str, float | int | str]:
@@ -62,7 +68,7 @@ class Gatys:
     """
 
     def __init__(self, features: VGGFeatures, photos: Sequence[Pixels], protocol: Protocol) -> None:
-        self.features, self.protocol = features, protocol
+        self.features, self.protocol = features.to(memory_format=torch.channels_last), protocol
         self.features.calibrate([to_tensor(photo) for photo in photos])
 
     @torch.no_grad()
@@ -77,58 +83,62 @@ class Gatys:
     @torch.no_grad()
     def score(self, painted: Pixels, photo: Pixels, targets: dict[str, Tensor]) -> Score:
         """Losses of `painted` as a painting of `photo`, both (H, W, 3)."""
-        content, style = self._terms(to_tensor(painted), self._content(photo), targets)
+        found = self.features(to_tensor(painted))
+        content, style = self._terms(found, self._content(photo), targets)
         return Score(content.item(), style.item(), self._total(content, style).item())
 
     def curve(self, photo: Pixels, targets: dict[str, Tensor]) -> list[float]:
-        """Lowest loss so far after each evaluation of L-BFGS, which starts from the photo.
+        """Lowest loss so far after each evaluation of L-BFGS; the first is that of its start.
 
-        The first value is that of the photo itself. Pixels are held in [0, 1] (L-BFGS-B), as a
-        painting's are.
+        As in Johnson et al. 2016: no line search, and pixels are clipped to [0, 1], as a painting's
+        are, before each evaluation.
         """
-        from scipy.optimize import Bounds, minimize
-
+        protocol = self.protocol
         content = self._content(photo)
-        start = to_tensor(photo)
+        image = self._start(photo).requires_grad_()
         losses: list[float] = []
 
-        def evaluate(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-            image = torch.from_numpy(values.astype(np.float32)).reshape(start.shape)
-            image = image.requires_grad_()
-            loss = self._total(*self._terms(image, content, targets))
+        def evaluate() -> Tensor:
+            with torch.no_grad():
+                image.clamp_(0, 1)
+            with torch.autocast("cpu", torch.bfloat16, enabled=protocol.bfloat16):
+                found = self.features(image)
+            loss = self._total(*self._terms(found, content, targets))
             (gradient,) = torch.autograd.grad(loss, image)
+            image.grad = gradient.contiguous()
             losses.append(loss.item())
-            return loss.item(), gradient.numpy().astype(np.float64).ravel()
+            return loss
 
-        count = self.protocol.evaluations
-        minimize(
-            evaluate,
-            start.numpy().astype(np.float64).ravel(),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=Bounds(0, 1),
-            options={
-                "maxfun": count,
-                "maxiter": count,
-                "maxcor": self.protocol.memory,
-                "ftol": 0,
-                "gtol": 0,
-            },
-        )
-        # A line search may go past `maxfun`, and may stop where float32 sees no way down.
-        lowest = np.minimum.accumulate(losses)[:count]
-        return [float(loss) for loss in np.pad(lowest, (0, count - len(lowest)), mode="edge")]
+        torch.optim.LBFGS(
+            [image],
+            max_iter=protocol.evaluations,
+            max_eval=protocol.evaluations,
+            tolerance_grad=0,
+            tolerance_change=0,
+            history_size=protocol.memory,
+        ).step(evaluate)  # type: ignore[arg-type]
+        lowest = np.minimum.accumulate(losses)
+        missing = protocol.evaluations - len(lowest)
+        return [float(loss) for loss in np.pad(lowest, (0, missing), mode="edge")]
+
+    def _start(self, photo: Pixels) -> Tensor:
+        """Where L-BFGS begins, (1, 3, H, W)."""
+        start = to_tensor(photo)
+        if self.protocol.start == "photo":
+            return start
+        random = torch.Generator().manual_seed(0)
+        return (0.5 + torch.randn(start.shape, generator=random) / 255).clamp(0, 1)
 
     def _content(self, photo: Pixels) -> Tensor:
         with torch.no_grad():
             return self.features(to_tensor(photo), until=CONTENT_LAYER)[CONTENT_LAYER]
 
     def _terms(
-        self, image: Tensor, content: Tensor, targets: dict[str, Tensor]
+        self, found: dict[str, Tensor], content: Tensor, targets: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor]:
-        found = self.features(image)
         distances = [
-            style_distance(gram_matrix(found[layer]), target) for layer, target in targets.items()
+            style_distance(gram_matrix(found[layer].float()), target)
+            for layer, target in targets.items()
         ]
         return content_distance(found[CONTENT_LAYER], content)[0], torch.stack(distances).mean()
 

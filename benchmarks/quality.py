@@ -3,9 +3,10 @@
 Each style of a generator, and each rival's whose picture is known, paints five photos that nobody
 was trained on. Beside the losses (`gatys.py`) stands what optimisation reaches on the same losses:
 L_net / L_opt after 150 evaluations, and the first evaluation at which it is as good as the network.
+Optimisation begins with grey noise, as in Johnson et al. 2016; `--start photo` is harder to match.
 
-The curves of the optimisation take 1 to 2 minutes a pair; `--pairs N` computes N that are missing
-and keeps them. Without curves there are losses only.
+The curves take about a minute a pair; `--pairs N` computes N that are missing and keeps them.
+Without curves there are losses only.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from rtstyle.frame import Pixels
-from rtstyle.machine import package_versions, this_machine
 
 from .curves import CurveCache
 from .gatys import Gatys, Protocol, equivalent_iterations
+from .machine import RESULTS, machine_facts
+from .measure import write_result
 
 SCHEMA = 1
 PHOTOS = (
@@ -103,12 +105,11 @@ def read_photos(data: Path, size_px: int) -> dict[str, Pixels]:
 
 
 def missing_pairs(
-    painters: Sequence[Painter], photos: Sequence[str], cache: CurveCache
+    pictures: Sequence[Path], photos: Sequence[str], cache: CurveCache
 ) -> Iterator[tuple[Path, str]]:
     """Pairs of picture and photo without a curve: all pictures on one photo, then on the next."""
-    pictures = dict.fromkeys(painter.picture for painter in painters)
     for photo in photos:
-        for picture in pictures:
+        for picture in dict.fromkeys(pictures):
             if cache.get(picture.name, photo) is None:
                 yield picture, photo
 
@@ -177,16 +178,25 @@ def verdict(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 def main() -> None:
     """Compute missing curves, measure, write the results."""
+    import torch
+
     from train.features import load_features
 
     options = parse_options()
+    if options.threads:
+        torch.set_num_threads(options.threads)
     features = options.data / FEATURES
-    protocol = Protocol(features_sha256=hashlib.sha256(features.read_bytes()).hexdigest())
+    digest = hashlib.sha256(features.read_bytes()).hexdigest()
+    protocol = Protocol(start=options.start, features_sha256=digest)
     photos = read_photos(options.data, protocol.photo_px)
     gatys = Gatys(load_features(features), list(photos.values()), protocol)
-    cache = CurveCache(options.curves, protocol)
+    cache = CurveCache(options.curves / f"quality_curves_{options.start}.json", protocol)
+    if options.pictures:
+        pictures = [options.data / "styles" / name for name in options.pictures]
+        add_curves(gatys, list(missing_pairs(pictures, list(photos), cache)), photos, cache)
+        return
     painters = [*our_painters(options), *rival_painters(options.data)]
-    pairs = list(missing_pairs(painters, list(photos), cache))
+    pairs = list(missing_pairs([one.picture for one in painters], list(photos), cache))
     add_curves(gatys, pairs[: options.pairs], photos, cache)
     results = {}
     for painter in painters:
@@ -195,8 +205,7 @@ def main() -> None:
         print(f"{painter.name:34s} {figures}", file=sys.stderr)
     report = {
         "schema": SCHEMA,
-        "machine": asdict(this_machine()),
-        "packages": package_versions(),
+        "machine": machine_facts(),
         "generator": options.generator,
         "backend": options.backend,
         "protocol": protocol.asdict(),
@@ -205,8 +214,7 @@ def main() -> None:
         "styles": results,
         "verdict": verdict(results),
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_result(options.out, report)
     print(json.dumps(report["verdict"], indent=1))
 
 
@@ -230,9 +238,16 @@ def parse_options() -> argparse.Namespace:
         metavar=("STYLE_FILE", "PICTURE"),
         help="a style of one's own; may be repeated",
     )
+    parser.add_argument("--start", choices=("noise", "photo"), default="noise")
     parser.add_argument("--pairs", type=int, default=0, help="compute so many missing curves")
-    parser.add_argument("--curves", type=Path, default=Path("benchmarks/quality_curves.json"))
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/quality.json"))
+    parser.add_argument(
+        "--pictures", nargs="+", metavar="FILE", help="of styles/: compute their curves, no more"
+    )
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument(
+        "--curves", type=Path, default=Path("benchmarks"), help="folder of quality_curves_*.json"
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS / "quality.json")
     return parser.parse_args()
 
 
