@@ -10,7 +10,7 @@ INSTALL := $(IN_VENV) -m pip install --quiet --disable-pip-version-check --const
 
 help:
 	@echo "make demo    paint a clip and say where it is (a minute or two, most of it pip)"
-	@echo "make gallery render every style on two photos: gallery.jpg, for the README"
+	@echo "make gallery render every style on two photos, for the README"
 	@echo "make test    ruff, pyright and pytest (several GB: torch, for the training code)"
 	@echo "make format  let ruff put the code in order"
 	@echo "make clean   remove .venv and what demo and build made"
@@ -20,7 +20,7 @@ demo: $(VENV)/.base
 
 gallery: $(VENV)/.base
 	$(IN_VENV) -m rtstyle styles --sheet rtstyle/photos/astronaut.jpg \
-		--sheet rtstyle/photos/chelsea.jpg --columns 3 --output gallery.jpg --overwrite
+		--sheet rtstyle/photos/chelsea.jpg --columns 5 --output benchmarks/pictures/gallery.jpg --overwrite
 
 test: $(VENV)/.test
 	$(IN_VENV) -m ruff check .

@@ -13,7 +13,7 @@ MAX_CELL_PX = 480
 
 
 def contact_sheet(
-    cells: Sequence[tuple[str, Pixels]], columns: int, cell_height_px: int = 300
+    cells: Sequence[tuple[str, Pixels]], columns: int, cell_height_px: float = 300
 ) -> Pixels:
     """Lay captioned pictures out in rows of `columns`, each scaled to one height.
 
@@ -43,3 +43,11 @@ def contact_sheet(
         picture = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
         sheet.paste(picture, (x, y + caption_px))
     return np.array(sheet)
+
+
+def middle_square(pixels: Pixels) -> Pixels:
+    """The largest square in the middle of (H, W, 3)."""
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return np.ascontiguousarray(pixels[top : top + side, left : left + side])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,11 +31,15 @@ def styles_folder() -> Path:
 
 def own_banks(folder: Path | None = None) -> Iterator[StyleBank]:
     """What the files in the folder hold; one that is damaged is logged and passed over."""
-    for path in sorted((folder or styles_folder()).glob(f"*{SUFFIX}")):
+    for path in _own_files(folder):
         try:
             yield load_styles(path)
         except StyleError as error:
             logger.warning("%s", error.what)
+
+
+def _own_files(folder: Path | None = None) -> list[Path]:
+    return sorted((folder or styles_folder()).glob(f"*{SUFFIX}"))
 
 
 def with_own_styles(bank: StyleBank, folder: Path | None = None) -> StyleBank:
@@ -52,6 +57,12 @@ def with_own_styles(bank: StyleBank, folder: Path | None = None) -> StyleBank:
     return bank
 
 
+def plain_name(text: str) -> str:
+    """A name that a style may have: "Starry Night (1889)" -> "starry-night-1889"; may be empty."""
+    # macOS takes letters and their accents apart in the names of files.
+    return re.sub(r"[\W_]+", "-", unicodedata.normalize("NFC", text).lower()).strip("-")
+
+
 def check_name(name: str, bank: StyleBank) -> None:
     """Raise UsageError unless a new style may have the name.
 
@@ -61,9 +72,9 @@ def check_name(name: str, bank: StyleBank) -> None:
         raise UsageError(
             f"a style cannot be called '{name}'",
             "its name may have letters, digits, '-' and '_'",
-            "name it with --name",
+            f"name it with --name {plain_name(name) or 'NAME'}",
         )
-    if name in bank.styles:
+    if name.lower() in (taken.lower() for taken in bank.names):
         raise UsageError(
             f"the name '{name}' is taken",
             "rtstyle brings a style of that name",
@@ -89,18 +100,22 @@ def add_style(path: Path, shelf: StyleBank, name: str | None = None, *, overwrit
     if len(bank) != 1:
         raise StyleError(f"{path} holds {len(bank)} styles", "a file to add holds one")
     style = next(iter(bank))
-    style = replace(style, name=name or style.name)
+    style = replace(style, name=unicodedata.normalize("NFC", name or style.name))
     check_name(style.name, shelf)
     target = styles_folder() / (style.name + SUFFIX)
-    if target.exists() and not overwrite:
+    twins = [own for own in _own_files() if own.stem.lower() == style.name.lower()]
+    if twins and not overwrite:
         raise UsageError(
             f"the name '{style.name}' is taken",
-            f"you added a style of that name before: {target}",
+            f"you added a style of that name before: {twins[0]}",
             "choose another with --name, or replace it with --overwrite",
         )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         save_styles(target, StyleBank(bank.generator, {style.name: style}))
+        for twin in twins:  # another file only where capitals are told from small letters
+            if not twin.samefile(target):
+                twin.unlink()
     except OSError as error:
         raise SinkError(f"cannot write {target}", str(error)) from error
     return target
@@ -114,7 +129,7 @@ def remove_style(name: str) -> Path:
     """
     target = styles_folder() / (name + SUFFIX)
     if _NAME.fullmatch(name) is None or not target.is_file():
-        names = [path.stem for path in sorted(styles_folder().glob(f"*{SUFFIX}"))]
+        names = [path.stem for path in _own_files()]
         raise StyleError(
             f"you have no style of your own called '{name}'",
             f"you have: {', '.join(names)}" if names else f"there are none in {styles_folder()}",

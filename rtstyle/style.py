@@ -130,10 +130,14 @@ class StyleBank:
         return replace(self, others={**self.others, **{style.name: style for style in styles}})
 
     def _foreign(self, style: Style) -> StyleError:
+        name = next((own.generator_name for own in self), "")
+        this = f"{name} {self.generator[:12]}".strip()
+        again = "train it again for this generator: rtstyle train style"
+        other = style.generator_name
         return StyleError(
             f"the style '{style.name}' belongs to another generator",
-            f"it was trained for {style.trained_for}, this is {self.generator[:12]}",
-            "train it again for this generator: rtstyle train style",
+            f"it was trained for {style.trained_for}, this is {this}",
+            f"use --generator {other}, or {again}" if other not in ("", name) else again,
         )
 
 

@@ -245,10 +245,16 @@ def test_styles_lists_and_renders_a_sheet(
     assert len(entries) >= 9
     assert all(entry["licence"] for entry in entries[1:])
     assert rtstyle("styles") == 0
-    assert "starry-night" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "starry-night" in listed
+    assert listed.count("the picture as it is") == 1
     assert rtstyle("styles", "--sheet", photo, "-o", tmp_path / "sheet.png") == 0
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width > 3 * 160
+    two = ("styles", "--sheet", photo, "--sheet", photo, "--columns", "2", "--overwrite")
+    assert rtstyle(*two, "-o", tmp_path / "sheet.jpg") == 0
+    with Image.open(tmp_path / "sheet.jpg") as sheet:
+        assert sheet.height > 2 * sheet.width  # two squares in each of nine or more cells
 
 
 def test_an_internal_fault_is_told_without_a_traceback(

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rtstyle.errors import StyleError, UsageError
-from rtstyle.own_styles import add_style, check_name, remove_style, styles_folder, with_own_styles
+from rtstyle.own_styles import (
+    add_style,
+    check_name,
+    plain_name,
+    remove_style,
+    styles_folder,
+    with_own_styles,
+)
 from rtstyle.style import Style, StyleBank, load_styles, save_styles
 
 
@@ -49,6 +57,40 @@ def test_a_style_may_be_given_another_name(tmp_path: Path) -> None:
     np.testing.assert_array_equal(with_own_styles(SHELF)["parasol"].vector, np.full(4, 3))
 
 
+def test_capitals_make_no_other_name(tmp_path: Path) -> None:
+    file = saved(tmp_path / "a.style", style("monet"))
+    with pytest.raises(UsageError, match="'Scream' is taken"):
+        add_style(file, SHELF, "Scream", overwrite=False)
+    add_style(file, SHELF, overwrite=False)
+    with pytest.raises(UsageError, match="'MONET' is taken") as caught:
+        add_style(file, SHELF, "MONET", overwrite=False)
+    assert "monet.style" in str(caught.value)
+    add_style(file, SHELF, "MONET", overwrite=True)
+    assert with_own_styles(SHELF).names == ["original", "scream", "MONET"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Starry Night (1889)", "starry-night-1889"),
+        ("e\u0301te\u0301_2", "\xe9t\xe9-2"),
+        ("!?", ""),
+    ],
+)
+def test_any_text_has_a_plain_name(text: str, name: str) -> None:
+    assert plain_name(text) == name
+    if name:
+        check_name(name, SHELF)
+
+
+def test_a_name_that_cannot_be_had_comes_with_one_that_can(tmp_path: Path) -> None:
+    file = saved(tmp_path / "a.style", style("Claude Monet!"))
+    with pytest.raises(UsageError, match="--name claude-monet"):
+        add_style(file, SHELF, overwrite=False)
+    path = add_style(file, SHELF, "e\u0301te\u0301", overwrite=False)
+    assert with_own_styles(SHELF).names[-1] == path.stem == "\xe9t\xe9"
+
+
 def test_names_that_are_taken_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     file = saved(tmp_path / "a.style", style("scream"))
     with pytest.raises(UsageError, match="'scream' is taken"):
@@ -71,7 +113,11 @@ def test_a_style_for_another_generator_says_which(tmp_path: Path) -> None:
     foreign = saved(tmp_path / "a.style", style("monet", "f00d" * 16))
     with pytest.raises(StyleError, match="trained for fast f00df00df00d") as caught:
         add_style(foreign, SHELF, overwrite=False)
-    assert "abc" in str(caught.value)
+    assert "fast abc" in str(caught.value)
+    assert "--generator" not in str(caught.value)
+    other = replace(style("monet", "f00d" * 16), generator_name="quality")
+    with pytest.raises(StyleError, match="use --generator quality, or train it again"):
+        add_style(saved(tmp_path / "b.style", other), SHELF, overwrite=False)
     styles_folder().mkdir()
     saved(styles_folder() / "monet.style", style("monet", "f00d" * 16))
     found = with_own_styles(SHELF)

@@ -267,6 +267,7 @@ def test_an_interrupted_order_keeps_what_was_learned(order: StyleOrder) -> None:
         ({"out": Path("/nowhere/own.style")}, "no such folder", 4),
         ({"photos": [Path("/nowhere")]}, "no such folder of photos", 2),
         ({"pictures": [Path("/nowhere.jpg")]}, "no such file", 3),
+        ({"pictures": [Path("/")]}, "is a folder, not a picture", 3),
         ({"generator": "/nowhere.onnx"}, "no such style file", 6),
     ],
 )
@@ -372,6 +373,12 @@ def test_without_features_the_command_names_the_ways_to_get_them(
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     with pytest.raises(TrainError, match="--download-features"):
         make_style(replace(order, features=None), silent)
+
+
+def test_features_that_are_none_are_refused(order: StyleOrder, tmp_path: Path) -> None:
+    (tmp_path / "text.pth").write_text("no weights")
+    with pytest.raises(TrainError, match="it is damaged, or no file of torch"):
+        make_style(replace(order, features=tmp_path / "text.pth"), silent)
 
 
 def test_a_wrong_option_is_a_matter_of_usage(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,9 @@ def load_features(file: Path | None, *, download: bool = False) -> VGGFeatures:
     except FileNotFoundError as error:
         raise TrainError(f"no such feature file: {path}") from error
     except Exception as error:
-        raise TrainError(f"cannot read the feature file {path}: {error}".splitlines()[0]) from error
+        raise TrainError(
+            f"cannot read the feature file {path}", "it is damaged, or no file of torch's weights"
+        ) from error
     last = max(LAYERS.values())
     weights = {
         name.removeprefix("features."): value.float()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +14,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rtstyle.errors import SinkError
-from rtstyle.own_styles import SUFFIX, check_name
+from rtstyle.errors import SinkError, SourceError
+from rtstyle.own_styles import SUFFIX, check_name, plain_name
 from rtstyle.shelf import find_generator
 from rtstyle.style import ORIGINAL, Style, StyleBank, load_styles, save_styles
 
@@ -75,7 +74,7 @@ class StyleMade:
 
 def name_from(path: Path) -> str:
     """A style's name from a file's: "Starry Night (1889).jpg" -> "starry-night-1889"."""
-    return re.sub(r"[\W_]+", "-", path.stem.lower()).strip("-") or "own"
+    return plain_name(path.stem) or "own"
 
 
 def make_style(order: StyleOrder, report: Callable[[FitProgress], None]) -> StyleMade:
@@ -164,6 +163,11 @@ class Preview:
 
 def _check(order: StyleOrder, bank: StyleBank) -> None:
     """What would fail after the work is refused before it."""
+    for picture in order.pictures:
+        if picture.is_dir():
+            raise SourceError(
+                f"{picture} is a folder, not a picture", fix="name the pictures in it"
+            )
     check_name(order.name, bank)
     if order.out.suffix != SUFFIX:
         raise SinkError(f"{order.out} must end in {SUFFIX}")

@@ -12,6 +12,10 @@ import typer
 from . import styling
 
 SCHEMA = 1
+CELL_PX = 300
+"""Height of a photo on the sheet; two, one above the other, are made a little smaller each."""
+SHEET_QUALITY = 75
+"""Of a JPEG: many pictures at once, to be looked at and sent."""
 
 app = typer.Typer()
 
@@ -22,7 +26,7 @@ def styles(
     sheet: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Render every style on this photo; give it twice for two side by side.",
+            help="Render every style on this photo; give it twice for two, as squares.",
             metavar="PHOTO",
         ),
     ] = None,
@@ -43,7 +47,7 @@ def styles(
         return
     from rtstyle.own_styles import with_own_styles
     from rtstyle.shelf import find_generator
-    from rtstyle.style import load_styles
+    from rtstyle.style import ORIGINAL, load_styles
 
     bank = with_own_styles(load_styles(find_generator(generator).styles))
     if as_json:
@@ -54,7 +58,9 @@ def styles(
     width = max(len(name) for name in bank.names)
     for style in bank:
         facts = ", ".join(fact for fact in (style.title, style.author, style.year) if fact)
-        print(f"{style.name:<{width}}  {facts or 'the picture as it is'}")
+        if not facts:
+            facts = "the picture as it is" if style.name == ORIGINAL else "a style of your own"
+        print(f"{style.name:<{width}}  {facts}")
 
 
 @app.command()
@@ -89,7 +95,7 @@ def write_sheet(
     import numpy as np
 
     from rtstyle.capture.images import read_image
-    from rtstyle.contact_sheet import contact_sheet
+    from rtstyle.contact_sheet import contact_sheet, middle_square
     from rtstyle.controls import Controls
     from rtstyle.frame import Frame
     from rtstyle.pipeline import paint_pixels, processing_size, resize
@@ -98,14 +104,17 @@ def write_sheet(
 
     check_image_output(output, overwrite=overwrite)
     pictures = [read_image(photo) for photo in photos]
+    if len(pictures) > 1:
+        pictures = [middle_square(picture) for picture in pictures]
     height, _ = processing_size(pictures[0].shape[0], pictures[0].shape[1], None)
     pictures = [resize(p, height, round(p.shape[1] * height / p.shape[0])) for p in pictures]
     engine, bank, _ = styling.load_painter(generator, backend, None)
-    cells = [("photo", np.hstack(pictures))]
+    cells = [("photo", np.vstack(pictures))]
     for name in bank.names:
         if name != ORIGINAL:
             controls = Controls(((name, 1.0),))
             painted = [paint_pixels(engine, bank, picture, controls) for picture in pictures]
-            cells.append((name, np.hstack(painted)))
-    write_image(output, Frame.still(contact_sheet(cells, columns)))
+            cells.append((name, np.vstack(painted)))
+    sheet = contact_sheet(cells, columns, CELL_PX * max(1.0, 0.54 * len(pictures)))
+    write_image(output, Frame.still(sheet), SHEET_QUALITY)
     print(output, file=sys.stderr)

@@ -53,8 +53,8 @@ def check_image_output(path: Path, *, overwrite: bool) -> None:
         raise SinkError(f"{path} exists", fix="add --overwrite to replace it")
 
 
-def write_image(path: Path, frame: Frame) -> None:
-    """Write the pixels of a frame.
+def write_image(path: Path, frame: Frame, quality: int = QUALITY) -> None:
+    """Write the pixels of a frame; `quality` is that of JPEG and WebP.
 
     Raises:
         SinkError: disk full, no permission.
@@ -63,7 +63,7 @@ def write_image(path: Path, frame: Frame) -> None:
 
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        Image.fromarray(frame.pixels).save(part, SUFFIXES[path.suffix.lower()], quality=QUALITY)
+        Image.fromarray(frame.pixels).save(part, SUFFIXES[path.suffix.lower()], quality=quality)
         os.replace(part, path)
     except OSError as error:
         raise SinkError(f"cannot write {path}", str(error)) from error

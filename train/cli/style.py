@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -110,8 +111,8 @@ def style(
     if not quiet:
         print(
             f"{made.path} ({made.last.step} steps, {made.last.elapsed_seconds:.0f} s)\n"
-            f"use it: rtstyle video IN OUT --style {made.path}\n"
-            f"keep it: rtstyle styles add {made.path}",
+            f"use it: rtstyle video IN OUT --style {quote(str(made.path))}\n"
+            f"keep it: rtstyle styles add {quote(str(made.path))}",
             file=sys.stderr,
         )
     if made.was_interrupted:
