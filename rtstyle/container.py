@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import av
 from av.container import InputContainer
@@ -24,6 +24,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from .errors import SourceError
+
+if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,gif,flv,ogg,asf"
 """Demuxers that may see a file. Playlists (m3u8, concat) are absent: they open other files."""
@@ -88,8 +91,12 @@ class PictureFormat:
         return any(part.is_alpha for part in components) or self.pix_fmt == "pal8"
 
 
-def open_media(path: Path, *, options: Mapping[str, str] | None = None) -> InputContainer:
+def open_media(
+    path: Path, *, options: Mapping[str, str] | None = None, hwaccel: HWAccel | None = None
+) -> InputContainer:
     """Open a media file for reading; nothing but that file is ever touched.
+
+    With `hwaccel`, streams that the hardware knows are decoded by it.
 
     Raises:
         SourceError: there is no such file, or it is no video that FFmpeg can read.
@@ -106,7 +113,8 @@ def open_media(path: Path, *, options: Mapping[str, str] | None = None) -> Input
     }
     try:
         # Without the prefix, a name such as a:b.mp4 would be taken for a protocol.
-        return av.open(f"file:{path.absolute()}", options=policy, metadata_errors="replace")
+        name = f"file:{path.absolute()}"
+        return av.open(name, options=policy, metadata_errors="replace", hwaccel=hwaccel)
     except PermissionError as error:
         raise SourceError(f"{path} may not be read", str(error), "check its permissions") from error
     except (FFmpegError, OSError, ValueError) as error:
@@ -121,7 +129,7 @@ def is_url(spec: str) -> bool:
     return spec.startswith(URL_PREFIXES)
 
 
-def open_url(url: str) -> InputContainer:
+def open_url(url: str, *, hwaccel: HWAccel | None = None) -> InputContainer:
     """Open a stream on a network; playlists, which name further addresses, are refused.
 
     Raises:
@@ -133,7 +141,13 @@ def open_url(url: str) -> InputContainer:
         "max_pixels": str(MAX_PIXELS),
     }
     try:
-        return av.open(url, options=policy, timeout=URL_TIMEOUT_SECONDS, metadata_errors="replace")
+        return av.open(
+            url,
+            options=policy,
+            timeout=URL_TIMEOUT_SECONDS,
+            metadata_errors="replace",
+            hwaccel=hwaccel,
+        )
     except (FFmpegError, OSError, ValueError) as error:
         # The address may carry a password, and so may FFmpeg's message.
         shown = re.sub(r"//[^/@]*@", "//", url)

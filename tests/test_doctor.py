@@ -11,10 +11,14 @@ from pathlib import Path
 import pytest
 
 from rtstyle import cli
+from rtstyle.capture import hwaccel
 from rtstyle.doctor import _survive, devices, engines, examine, installation, is_usable, media
 from rtstyle.errors import EngineError
 from rtstyle.finding import Finding
+from rtstyle.inference import nvidia
+from rtstyle.inference.nvidia import query_gpus
 from rtstyle.machine import Machine, package_versions, this_machine
+from rtstyle.sink import encoders
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +51,32 @@ def test_the_backend_taken_is_one_that_was_tried_and_timed(findings: list[Findin
 
 
 def test_encoders_are_tried_not_believed() -> None:
-    assert media.encodes("libx264")
-    assert not media.encodes("no_such_encoder")
-    assert not media.encodes("libx264rgb")  # is there, but takes no yuv420p
+    (found,) = media.encoders()
+    working, _, missing = found.text.partition("not here")
+    assert "libx264" in working
+    if not query_gpus()[0]:
+        assert "h264_nvenc" in missing
 
 
 def test_a_missing_default_encoder_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media, "encodes", lambda name: name == "libvpx-vp9")
+    monkeypatch.setattr(encoders, "why_not", lambda name: "" if name == "libvpx-vp9" else "broken")
     assert [finding.level for finding in media.encoders()] == ["fail"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"), [("", "--hwaccel auto"), ("no decoder", "on the CPU: no decoder")]
+)
+def test_decoding_is_told_where_there_is_a_card(
+    monkeypatch: pytest.MonkeyPatch, reason: str, words: str
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(hwaccel, "why_not_cuda", lambda gpu: asked.append(gpu) or reason)
+    monkeypatch.setattr(nvidia, "query_gpus", lambda: ((), "no NVIDIA driver"))
+    assert media.decoders() == [] and asked == []
+    monkeypatch.setattr(nvidia, "query_gpus", lambda: (("a card",), ""))
+    monkeypatch.setenv("RTSTYLE_GPU", "1")
+    (found,) = media.decoders()
+    assert words in found.text and asked == [1]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..frame import Frame
+
+if TYPE_CHECKING:
+    from .video import VideoSourceOptions
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,14 @@ class Source(Protocol):
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 
 
-def open_source(
-    spec: str, *, start_seconds: float | None = None, end_seconds: float | None = None
-) -> Source:
+def open_source(spec: str, options: VideoSourceOptions | None = None) -> Source:
     """Open what a user names: a video file, a picture, a folder of pictures, a URL, "synthetic".
 
-    `start_seconds` and `end_seconds` apply to videos.
+    `options` apply to videos.
 
     Raises:
         SourceError: it does not exist or cannot be read.
-        UsageError: start or end do not fit it.
+        UsageError: `options` do not fit it.
     """
     if spec == "synthetic":
         from .synthetic import SyntheticSource
@@ -78,4 +79,4 @@ def open_source(
         return ImageSource(path)
     from .video import VideoSource, VideoSourceOptions
 
-    return VideoSource(spec, VideoSourceOptions(start_seconds, end_seconds))
+    return VideoSource(spec, options or VideoSourceOptions())

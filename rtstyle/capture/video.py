@@ -27,6 +27,7 @@ from ..frame import Frame
 from . import SourceInfo
 from .decoding import Health, decode_frames, missing_seconds
 from .framing import missing_bytes
+from .hwaccel import Planar, choose_hwaccel
 from .timestamps import FrameClock
 from .upright import Deinterlacer, UprightConverter
 
@@ -37,11 +38,16 @@ SEEK_MARGIN_SECONDS = 5
 
 @dataclass(frozen=True)
 class VideoSourceOptions:
-    """What to read of a file, in seconds from its beginning; `num_threads` decode (0: FFmpeg's)."""
+    """What to read of a file, in seconds from its beginning; `num_threads` decode (0: FFmpeg's).
+
+    `hwaccel` decodes on the NVIDIA GPU of the number `gpu`: "none", "auto" or "cuda".
+    """
 
     start_seconds: float | None = None
     end_seconds: float | None = None
     num_threads: int = 0
+    hwaccel: str = "none"
+    gpu: int = 0
 
     def __post_init__(self) -> None:
         begin = self.start_seconds or 0.0
@@ -77,7 +83,15 @@ class VideoSource:
         self.is_incomplete = False
         self._health = Health()
         self._closed = self._busy = self._started = False
-        self._container = open_url(str(path)) if self.path is None else open_media(self.path)
+        hwaccel, why_not = choose_hwaccel(options.hwaccel, options.gpu)
+        self._planar = None if hwaccel is None else Planar()
+        if why_not:
+            self.notices.append(f"decoded on the CPU: {why_not}")
+        self._container = (
+            open_url(str(path), hwaccel=hwaccel)
+            if self.path is None
+            else open_media(self.path, hwaccel=hwaccel)
+        )
         try:
             self._stream = main_video(self._container, self.name)
             self._stream.thread_type = "AUTO"
@@ -104,6 +118,8 @@ class VideoSource:
         self._clock = FrameClock(self._time_base, rate, counted=bool(counted))
         self._deinterlacer = Deinterlacer(self._time_base)
         frames = decode_frames(self._container, self._stream, self._health)
+        if self._planar is not None:
+            frames = self._planar(frames)
         self._frames = self._timed(self._deinterlacer(frames))
         self._first = next(self._frames, None)
         if self._first is None:
@@ -118,6 +134,9 @@ class VideoSource:
             height, width = width, height
         self._convert = UprightConverter(picture, (height, width))
         self.notices += _picture_notices(picture, self._stream.codec_context.name)
+        why_not = self._planar.why_on_cpu(self._stream.codec_context) if self._planar else ""
+        if why_not:
+            self.notices.append(f"decoded on the CPU: {why_not}")
         if self.path is None and len(self._container.streams) > 1:
             self.notices.append("only the pictures of a URL are taken, not its sound")
         duration = _duration_seconds(self._container, self._stream)

@@ -21,7 +21,7 @@ from rtstyle.errors import SinkError, SourceError, UsageError
 
 from . import styling
 from .grouped import as_arguments
-from .video import EncodingOptions
+from .video import DecodingOptions, EncodingOptions
 
 SCHEMA = 1
 VIDEO_SUFFIXES = {
@@ -59,6 +59,7 @@ def batch(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
     look: styling.MovingLook,
+    decoding: DecodingOptions,
     encoding: EncodingOptions,
     options: styling.RunOptions,
     workers: Annotated[int, typer.Option("--workers", help="Files at the same time.", min=1)] = 1,
@@ -66,7 +67,7 @@ def batch(
 ) -> None:
     """Paint many videos. What is in the folder already is skipped, so run it again to go on."""
     jobs = plan(sources, out)
-    arguments = as_arguments(look, encoding, replace(options, quiet=True, as_json=False))
+    arguments = as_arguments(look, decoding, encoding, replace(options, quiet=True, as_json=False))
     if overwrite:
         arguments.append("--overwrite")
     runs = Runs(arguments, len(jobs), skip_existing=not overwrite, quiet=options.quiet)

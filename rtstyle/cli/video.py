@@ -27,6 +27,15 @@ DAMAGED_EXIT_CODE = 7
 
 
 @dataclass(frozen=True)
+class DecodingOptions:
+    """How the input is decoded (see `grouped`)."""
+
+    hwaccel: Annotated[
+        str, typer.Option(help="Decode with an NVIDIA GPU: none, auto (where it works), cuda.")
+    ] = "none"
+
+
+@dataclass(frozen=True)
 class EncodingOptions:
     """How the result is encoded (see `grouped`)."""
 
@@ -45,6 +54,7 @@ def video(
     source: Annotated[str, typer.Argument(metavar="IN", help="Video file, or a URL.")],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Video file to write.")],
     look: styling.MovingLook,
+    decoding: DecodingOptions,
     encoding: EncodingOptions,
     options: styling.RunOptions,
     start: Annotated[
@@ -58,8 +68,10 @@ def video(
 ) -> None:
     """Paint a video; sound, timestamps and everything else stay as they are."""
     from rtstyle.capture import open_source
+    from rtstyle.capture.video import VideoSourceOptions
     from rtstyle.face import FaceOptions
-    from rtstyle.pipeline import Pipeline
+    from rtstyle.inference import GpuOptions
+    from rtstyle.pipeline import Pipeline, processing_size
     from rtstyle.runner import run
     from rtstyle.sink.video import VideoSink, VideoSinkOptions, check_output
 
@@ -72,7 +84,12 @@ def video(
         options.generator, options.backend, look.asked, follow="first"
     )
     controls = replace(controls, mix=chosen)
-    opened = open_source(source, start_seconds=start_seconds, end_seconds=end_seconds)
+    gpu = GpuOptions.from_environment().gpu
+    opened = open_source(
+        source, VideoSourceOptions(start_seconds, end_seconds, gpu=gpu, **asdict(decoding))
+    )
+    # Here Ctrl-C still ends the command, in the middle of a compilation if need be.
+    engine.prepare(*processing_size(opened.info.height, opened.info.width, look.size))
     sink = VideoSink(
         output,
         VideoSinkOptions(

@@ -12,7 +12,7 @@ from ..finding import Finding
 from .devices import cameras, display, virtual_camera
 from .engines import backends, nvidia
 from .installation import cache_folder, machine, opencv_builds, packages, privacy
-from .media import encoders, ffmpeg
+from .media import decoders, encoders, ffmpeg
 from .vision import faces
 
 
@@ -27,6 +27,7 @@ def examine() -> list[Finding]:
         nvidia,
         faces,
         encoders,
+        decoders,
         cameras,
         virtual_camera,
         display,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from fractions import Fraction
-from typing import cast
 
 from ..finding import Finding
 
@@ -13,7 +10,6 @@ FIXED_FFMPEG = (8, 1, 2)
 """First release with the hole in the MagicYUV decoder closed (CVE-2026-8461)."""
 
 ENCODERS = ("libx264", "libx265", "libsvtav1", "libvpx-vp9", "h264_nvenc")
-ENCODED_HW = (360, 640)
 
 
 def ffmpeg() -> list[Finding]:
@@ -35,7 +31,9 @@ def ffmpeg() -> list[Finding]:
 
 def encoders() -> list[Finding]:
     """Encoders that open and encode a picture here; being listed in FFmpeg means nothing."""
-    working = [name for name in ENCODERS if encodes(name)]
+    from ..sink.encoders import why_not
+
+    working = [name for name in ENCODERS if not why_not(name)]
     missing = [name for name in ENCODERS if name not in working]
     if "libx264" not in working:
         fix = "pip install --force-reinstall --no-deps av"
@@ -44,20 +42,14 @@ def encoders() -> list[Finding]:
     return [Finding("encoders", "ok", f"{text} (not here: {', '.join(missing) or 'none'})")]
 
 
-def encodes(name: str) -> bool:
-    """Whether an encoder makes a packet of one picture."""
-    import av
-    from av.error import FFmpegError
+def decoders() -> list[Finding]:
+    """What `--hwaccel` would do; nothing to say without an NVIDIA card."""
+    from ..capture.hwaccel import why_not_cuda
+    from ..inference import GpuOptions
+    from ..inference.nvidia import query_gpus
 
-    os.environ.setdefault("SVT_LOG", "-1")  # SVT-AV1 greets on stderr otherwise
-    try:
-        context = cast(av.VideoCodecContext, av.CodecContext.create(name, "w"))
-        context.height, context.width = ENCODED_HW
-        context.pix_fmt, context.time_base = "yuv420p", Fraction(1, 25)
-        if name == "libx265":
-            context.options = {"x265-params": "log-level=none"}
-        picture = av.VideoFrame(ENCODED_HW[1], ENCODED_HW[0], "yuv420p")
-        picture.pts = 0
-        return bool([*context.encode(picture), *context.encode(None)])
-    except (FFmpegError, ValueError, OSError):
-        return False
+    if not query_gpus()[0]:
+        return []
+    reason = why_not_cuda(GpuOptions.from_environment().gpu)
+    text = f"on the CPU: {reason}" if reason else "on the GPU with --hwaccel auto"
+    return [Finding("decoding", "ok", text)]

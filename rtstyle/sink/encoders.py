@@ -26,6 +26,8 @@ def why_not(codec: str, pix_fmt: str = "yuv420p") -> str:
         context = cast(av.VideoCodecContext, av.CodecContext.create(codec, "w"))
         context.width = context.height = PROBE_PX
         context.pix_fmt, context.time_base = pix_fmt, Fraction(1, 25)
+        if codec == "libx265":  # it tells its settings on stderr otherwise
+            context.options = {"x265-params": "log-level=none"}
         picture = av.VideoFrame(PROBE_PX, PROBE_PX, pix_fmt)
         picture.pts = 0
         if [*context.encode(picture), *context.encode(None)]:
