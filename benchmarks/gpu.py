@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 
 from rtstyle.errors import RtstyleError
-from rtstyle.inference import GPU_BACKENDS, Engine, GpuOptions, load_engine
-from rtstyle.inference.tensorrt import TensorRTEngine
+from rtstyle.inference import GPU_BACKENDS, GpuOptions, begin, load_engine
+from rtstyle.machine import PACKAGES, package_versions
+from rtstyle.runner import one_behind
 from rtstyle.shelf import find_generator
-from rtstyle.style import Style, load_styles
+from rtstyle.style import load_styles
 
 from .machine import RESULTS, machine_facts
 from .measure import RTSTYLE, make_clip, run_command, write_result
@@ -57,18 +58,10 @@ def engine_contender(backend: str, gpu: int, size_hw: tuple[int, int], *, graph:
     return Contender(
         f"{backend}{' graph' if graph else ''}",
         lambda pixels: engine.stylize(pixels, style),
-        lambda frames: _all(engine, style, frames, size_hw),
+        lambda frames: one_behind(begin(engine, pixels, style) for pixels in frames),
         {**facts, "ready_seconds": round(ready_seconds, 2)},
         engine.close,
     )
-
-
-def _all(
-    engine: Engine, style: Style, frames: Iterable[np.ndarray], size_hw: tuple[int, int]
-) -> Iterable[np.ndarray]:
-    if isinstance(engine, TensorRTEngine):
-        return engine.stylize_all(((pixels, style) for pixels in frames), size_hw)
-    return (engine.stylize(pixels, style) for pixels in frames)
 
 
 def torch_contender(gpu: int, size_hw: tuple[int, int]) -> Contender:
@@ -134,6 +127,16 @@ def measure(
     }
 
 
+def graph_pays(engines: dict[str, Any]) -> dict[str, bool]:
+    """Whether each backend's slowest frames are faster with a CUDA graph: by p99, since a graph
+    that stutters is none for live use."""
+    return {
+        name: engines[f"{name} graph"]["frame_ms"]["p99"] < engines[name]["frame_ms"]["p99"]
+        for name in engines
+        if f"{name} graph" in engines
+    }
+
+
 def _cycle(frames: Sequence[np.ndarray], num_frames: int) -> Iterator[np.ndarray]:
     return (frames[index % len(frames)] for index in range(num_frames))
 
@@ -188,7 +191,9 @@ def main() -> None:
     parser.add_argument("--clip-frames", type=int, default=300, help="0 leaves the clips out")
     parser.add_argument("--out", type=Path, default=RESULTS / "gpu.json")
     options = parser.parse_args()
-    result: dict[str, Any] = {"schema": SCHEMA, "machine": machine_facts(), "sizes": {}}
+    packages = package_versions((*PACKAGES, *GPU_BACKENDS, "torch"))
+    machine = {**machine_facts(), "packages": packages}
+    result: dict[str, Any] = {"schema": SCHEMA, "machine": machine, "sizes": {}}
     refused: dict[str, str] = {}
     for name in options.sizes:
         size_hw = SIZES_HW[name]
@@ -197,7 +202,7 @@ def main() -> None:
         engines = measure(contenders, size_hw, options.frames, options.rounds)
         for each in contenders:
             each.close()
-        result["sizes"][name] = {"engines": engines}
+        result["sizes"][name] = {"engines": engines, "graph_pays": graph_pays(engines)}
         if options.clip_frames:
             working = {each.name.removesuffix(" graph") for each in contenders} - {"torch f16"}
             result["sizes"][name]["delivered"] = {

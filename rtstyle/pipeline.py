@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -15,41 +12,40 @@ from .composite import blend, composite, region_share
 from .controls import DEFAULT_SIZE_PX, Controls
 from .face import FaceOptions, People, needs_whole, paint_faces, paints_faces, wanted_by
 from .frame import Frame, Motion, Pixels
-from .inference import Engine
+from .inference import Engine, begin
 from .motion import Seen, analyse
 from .passing import Afterimage
+from .stage_times import StageTimes
 from .style import ORIGINAL, Style, StyleBank
-from .temporal import DISSOLVE_FRAMES, Layer, smoothed, steady
+from .temporal import DISSOLVE_FRAMES, Fed, feed, smoothed
 
 LAYER_FACTOR = 1.5
 """The painted layer is so many times as high as the painting: where the motion moves it by parts of
 a pixel it blurs, which must be finer than the strokes."""
 
 
-class StageTimes:
-    """Seconds spent in each stage, by name."""
+class Layer:
+    """What the last frame left behind: what was `fed` to inference, and what came of it."""
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-        self.counts: dict[str, int] = defaultdict(int)
+    def __init__(self, fed: Fed, finish: Callable[[], Pixels]) -> None:
+        self.fed = fed
+        self._finish: Callable[[], Pixels] | None = finish
+        self._painted: Pixels | None = None
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time spent in the block to the stage."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] += time.perf_counter() - started
-            self.counts[name] += 1
+    def painted(self) -> Pixels:
+        """The painted layer (H, W, 3); the first call waits for the engine and finishes it."""
+        if self._finish is not None:
+            # Forget how: it holds on to the layer before, which holds on to the one before that.
+            self._painted, self._finish = self._finish(), None
+        assert self._painted is not None
+        return self._painted
 
-    def slowest(self) -> tuple[float, str]:
-        """Total seconds and name of the stage that took the longest."""
-        return max(((total, name) for name, total in self.seconds.items()), default=(0.0, ""))
 
-    def mean_ms(self) -> dict[str, float]:
-        """Mean milliseconds of each stage."""
-        return {name: 1000 * total / self.counts[name] for name, total in self.seconds.items()}
+class Shown:
+    """What the last finished frame of a look left behind."""
+
+    pixels: Pixels | None = None
+    afterimage: Afterimage | None = None
 
 
 class Pipeline:
@@ -74,8 +70,7 @@ class Pipeline:
         self._alphas: tuple[float, ...] = ()
         self._seen: Seen | None = None
         self._layer: Layer | None = None
-        self._shown: Pixels | None = None
-        self._afterimage: Afterimage | None = None
+        self._shown = Shown()
         self.people.reset()
 
     def close(self) -> None:
@@ -84,6 +79,14 @@ class Pipeline:
 
     def process(self, frame: Frame, controls: Controls) -> Frame:
         """Paint one frame as `controls` say."""
+        return self.begin(frame, controls)()
+
+    def begin(self, frame: Frame, controls: Controls) -> Callable[[], Frame]:
+        """Look at a frame and start to paint it; call the result for the painted frame.
+
+        An engine that paints behind (`rtstyle.inference.begin`) goes on meanwhile, so that the next
+        frame may be begun before this one is finished. Frames are finished in order, too.
+        """
         self._check_look(frame, controls)
         if controls.smooth > 0 or wanted_by(controls):
             with self.times.stage("motion"):
@@ -91,10 +94,15 @@ class Pipeline:
             frame = replace(frame, motion=motion)
         with self.times.stage("face"):
             frame = self.people.find(frame, controls)
-        painted = self._paint(frame, controls)
-        with self.times.stage("composite"):
-            share = region_share(frame, controls)
-            return frame.painted(composite(frame.pixels, painted, controls, share))
+        paint = self._begin_painting(frame, controls)
+
+        def finish() -> Frame:
+            painted = paint()
+            with self.times.stage("composite"):
+                share = region_share(frame, controls)
+                return frame.painted(composite(frame.pixels, painted, controls, share))
+
+        return finish
 
     def _check_look(self, frame: Frame, controls: Controls) -> None:
         """Forget what would look otherwise now."""
@@ -104,85 +112,113 @@ class Pipeline:
             self._stream = stream
         look = controls.mix, controls.strength, controls.region, paints_faces(controls)
         if look != self._look:
-            self._layer = self._afterimage = None
+            self._layer, self._shown = None, Shown()
             self._look = look
 
-    def _paint(self, frame: Frame, controls: Controls) -> Pixels:
+    def _begin_painting(self, frame: Frame, controls: Controls) -> Callable[[], Pixels]:
         """Paint at the processing size, smooth it over time and bring the result back to size."""
-        past, motion = self._past(frame, controls), frame.motion if controls.smooth > 0 else None
+        past, layer = self._past(frame, controls)
+        motion = frame.motion if controls.smooth > 0 else None
         if controls.strength == 0 or controls.compare == "before":
-            self._layer = self._afterimage = None
-            return frame.pixels
+            self._layer, self._shown = None, Shown()
+            return lambda: frame.pixels
         frame_hw = frame.height, frame.width
         size_hw = processing_size(*frame_hw, controls.size_px)
-        if past is not None and past.size_hw != size_hw and self._shown is not None:
-            self._afterimage, past = Afterimage(self._shown), None
-        if past is None or not past.stays(motion, size_hw):
-            past = self._layer = self._paint_layer(frame, controls, past, size_hw)
-        self._shown = self._under_afterimage(past.painted, motion)
-        with self.times.stage("resize"):
-            return resize(self._shown, *frame_hw)
+        is_resized = past is not None and past.size_hw != size_hw
+        if is_resized:
+            past = layer = None
+        if layer is None or past is None or not past.stays(motion, size_hw):
+            layer = self._layer = self._begin_layer(frame, controls, size_hw, past, layer)
+        shown, layer_now = self._shown, layer
 
-    def _paint_layer(
-        self, frame: Frame, controls: Controls, past: Layer | None, size_hw: tuple[int, int]
+        def finish() -> Pixels:
+            painted = layer_now.painted()
+            if is_resized and shown.pixels is not None:
+                shown.afterimage = Afterimage(shown.pixels)
+            shown.pixels = self._under_afterimage(painted, shown, motion)
+            with self.times.stage("resize"):
+                return resize(shown.pixels, *frame_hw)
+
+        return finish
+
+    def _begin_layer(
+        self,
+        frame: Frame,
+        controls: Controls,
+        size_hw: tuple[int, int],
+        past: Fed | None,
+        before: Layer | None,
     ) -> Layer:
         frame_hw = frame.height, frame.width
-        with self.times.stage("resize"):
+        with self.times.stage("resize", counts=False):
             full = paints_faces(controls)
             pixels = resize(frame.pixels, *(frame_hw if full else layer_size(frame_hw, size_hw)))
         motion = frame.motion if controls.smooth > 0 else None
-        fed = steady(pixels, motion, past)
-        style = self._style(controls.mix, controls.strength)
-        painted, scale = fed, size_hw[0] / frame.height
+        fed = feed(pixels, motion, past, size_hw)
+        style, scale = self._style(controls.mix, controls.strength), size_hw[0] / frame.height
+        whole: Callable[[], Pixels] | None = None
         if controls.region != "face" or needs_whole(frame.faces, scale):
-            painted = self._paint_whole(fed, size_hw, style)
-        if paints_faces(controls) and frame.faces:
-            with self.times.stage("face patches"):
-                paint = partial(self.engine.stylize, style=style)
-                painted = paint_faces(fed, painted, frame.faces, scale, paint)
-        with self.times.stage("temporal"):
-            return smoothed(Layer(fed, painted, size_hw), motion, past, controls.smooth)
+            whole = self._begin_whole(fed, style)
 
-    def _under_afterimage(self, painted: Pixels, motion: Motion | None) -> Pixels:
+        def finish() -> Pixels:
+            painted = fed.pixels if whole is None else whole()
+            if paints_faces(controls) and frame.faces:
+                with self.times.stage("face patches"):
+                    paint = partial(self.engine.stylize, style=style)
+                    painted = paint_faces(fed.pixels, painted, frame.faces, scale, paint)
+            last = None if before is None else before.painted()
+            with self.times.stage("temporal"):
+                return smoothed(painted, motion, last, controls.smooth, holds=fed.dissolve == 0)
+
+        return Layer(fed, finish)
+
+    def _under_afterimage(self, painted: Pixels, shown: Shown, motion: Motion | None) -> Pixels:
         """The painting under what is left of one of another size."""
-        if self._afterimage is None:
+        if shown.afterimage is None:
             return painted
         with self.times.stage("passing"):
-            self._afterimage = self._afterimage.moved(motion)
-            if self._afterimage is None:
+            shown.afterimage = shown.afterimage.moved(motion)
+            if shown.afterimage is None:
                 return painted
-            over = self._afterimage.pixels
+            over = shown.afterimage.pixels
             # A finer picture must not lose its strokes at once.
             hw = max(painted.shape[:2], over.shape[:2])
-            return blend(resize(painted, *hw), resize(over, *hw), self._afterimage.share)
+            return blend(resize(painted, *hw), resize(over, *hw), shown.afterimage.share)
 
-    def _past(self, frame: Frame, controls: Controls) -> Layer | None:
+    def _past(self, frame: Frame, controls: Controls) -> tuple[Fed | None, Layer | None]:
         """What was painted last, as far as it says something about this frame."""
         if frame.motion is not None and frame.motion.is_cut:
-            return None
+            return None, None
         alphas = tuple(face.alpha for face in frame.faces) if paints_faces(controls) else ()
         fading, self._alphas = alphas != self._alphas, alphas
-        if self._layer is None or not fading:
-            return self._layer
         # A face that fades in or out changes the painting of what stands still: where only faces
         # are painted there is no past, else it passes over within some frames.
-        return None if controls.region == "face" else replace(self._layer, dissolve=DISSOLVE_FRAMES)
+        if self._layer is None or (fading and controls.region == "face"):
+            return None, None
+        fed = self._layer.fed
+        return replace(fed, dissolve=DISSOLVE_FRAMES) if fading else fed, self._layer
 
-    def _paint_whole(self, pixels: Pixels, size_hw: tuple[int, int], style: Style) -> Pixels:
-        with self.times.stage("resize"):
-            small = resize(pixels, *size_hw)
-        with self.times.stage("inference"):
-            painted = self.engine.stylize(small, style)
-        with self.times.stage("resize"):
-            return resize(painted, *pixels.shape[:2])
+    def _begin_whole(self, fed: Fed, style: Style) -> Callable[[], Pixels]:
+        with self.times.stage("resize", counts=False):
+            small = resize(fed.pixels, *fed.size_hw)
+        with self.times.stage("inference", counts=False):
+            paint = begin(self.engine, small, style)
+
+        def finish() -> Pixels:
+            with self.times.stage("inference"):
+                painted = paint()
+            with self.times.stage("resize", counts=False):
+                return resize(painted, *fed.pixels.shape[:2])
+
+        return finish
 
 
 class StillsPipeline(Pipeline):
     """For pictures of which none follows from the one before it."""
 
-    def process(self, frame: Frame, controls: Controls) -> Frame:
+    def begin(self, frame: Frame, controls: Controls) -> Callable[[], Frame]:
         self.reset()
-        return super().process(frame, controls)
+        return super().begin(frame, controls)
 
 
 def paint_pixels(engine: Engine, bank: StyleBank, pixels: Pixels, controls: Controls) -> Pixels:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from .capture import Source
 from .controls import Controls
 from .frame import Frame
 from .handoff import Lossless
-from .pipeline import Pipeline, StageTimes
+from .pipeline import Pipeline
 from .sink import Sink
+from .stage_times import StageTimes
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,8 @@ def run(
         thread.start()
     num_frames = 0
     try:
-        for frame in captured:
-            finished.put(pipeline.process(frame, controls))
+        for frame in one_behind(pipeline.begin(frame, controls) for frame in captured):
+            finished.put(frame)
             num_frames += 1
             slowest = max(pipeline.times.slowest(), times.slowest())[1]
             elapsed_seconds = time.monotonic() - started
@@ -98,6 +102,20 @@ def run(
     stage_ms = {**times.mean_ms(), **pipeline.times.mean_ms()}
     elapsed_seconds = time.monotonic() - started
     return Report(num_frames, elapsed_seconds, stage_ms, interrupted, source.damage)
+
+
+def one_behind(begun: Iterable[Callable[[], T]]) -> Iterator[T]:
+    """Finish each of what is `begun`, in order, once the next one is begun too.
+
+    A GPU paints the one while the processor finishes the other.
+    """
+    before: Callable[[], T] | None = None
+    for finish in begun:
+        if before is not None:
+            yield before()
+        before = finish
+    if before is not None:
+        yield before()
 
 
 def _capture(

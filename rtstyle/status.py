@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .latency import AgeMeter, Ages, RateMeter
-from .pipeline import StageTimes
+from .stage_times import StageTimes
 
 REFRESH_SECONDS = 0.5
 

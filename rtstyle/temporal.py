@@ -42,15 +42,14 @@ DISSOLVE_FRAMES = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
-    """What the last frame left behind; None in its place at the start of a scene.
+class Fed:
+    """What the last frame gave inference to paint, known before it is painted.
 
-    `fed` is the picture that was painted, `painted` the smoothed result, both (H, W, 3) at output
-    size. `size_hw` is the size at which it was painted; for `dissolve` more frames nothing is held.
+    `pixels` (H, W, 3) are at output size, `size_hw` is the size at which they are painted; for
+    `dissolve` more frames nothing is held.
     """
 
-    fed: Pixels
-    painted: Pixels
+    pixels: Pixels
     size_hw: tuple[int, int]
     dissolve: int = 0
 
@@ -60,47 +59,50 @@ class Layer:
         return still and self.dissolve == 0 and self.size_hw == size_hw
 
 
-def steady(pixels: Pixels, motion: Motion | None, layer: Layer | None) -> Pixels:
+def feed(pixels: Pixels, motion: Motion | None, past: Fed | None, size_hw: tuple[int, int]) -> Fed:
     """The frame (H, W, 3) without the camera's noise where it stood still: what to paint.
 
-    Tiles in which nothing moved are those of the frame that was painted last.
+    Tiles in which nothing moved are those of the frame that was painted last; `past` is that one,
+    None at the start of a scene.
     """
-    if motion is None or layer is None or not motion.still.any():
-        return pixels
-    size = (pixels.shape[1], pixels.shape[0])
-    mask = cv2.resize(motion.still.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    return cv2.copyTo(layer.fed, mask, pixels.copy())  # type: ignore[return-value]
+    if motion is None or past is None or motion.is_cut:
+        return Fed(pixels, size_hw)
+    dissolve = max(0, past.dissolve - 1) if size_hw == past.size_hw else DISSOLVE_FRAMES
+    if motion.still.any():
+        size = (pixels.shape[1], pixels.shape[0])
+        mask = cv2.resize(motion.still.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        pixels = np.asarray(cv2.copyTo(past.pixels, mask, pixels.copy()), np.uint8)
+    return Fed(pixels, size_hw, dissolve)
 
 
-def smoothed(fresh: Layer, motion: Motion | None, past: Layer | None, smooth: float) -> Layer:
-    """Blend a new painting with the last one, moved along the flow.
+def smoothed(
+    fresh: Pixels, motion: Motion | None, past: Pixels | None, smooth: float, *, holds: bool = True
+) -> Pixels:
+    """Blend a new painting with the last one, moved along the flow; all (H, W, 3) at output size.
 
     Args:
-        fresh: the frame as it was fed to inference and as it came out.
+        fresh: the frame as it came out of inference.
         motion: since the last frame; None at the start of a scene.
         past: what this function returned for the last frame; None at the start of a scene.
         smooth: 0 gives `fresh` unchanged; 1 the most smoothing. The share of the new painting
             falls as 0.2 ** smooth where the flow is sure, and is 1 where it is lost.
-
-    Returns:
-        The layer to show and to hand in with the next frame.
+        holds: whether what did not move stays as it was, bit by bit.
     """
     if smooth == 0 or motion is None or motion.is_cut or past is None:
         return fresh
-    dissolve = max(0, past.dissolve - 1) if fresh.size_hw == past.size_hw else DISSOLVE_FRAMES
-    still = motion.still if dissolve == 0 else np.zeros_like(motion.still)
-    painted = past.painted
-    if not still.all():
-        hold = _feathered(still, motion.reliable.shape)
-        reliable = motion.reliable * _agreement(fresh.painted, painted, motion.flow)
-        share = (1 - MIN_FRESH_SHARE**smooth) * reliable
-        history = _at_output_size(_fixed_point(hold + (1 - hold) * share), painted)
-        flow = _at_output_size(motion.flow * (1 - hold)[..., None], painted)
-        painted = painted.copy()
-        for strip in _moving_strips(still, painted):
-            moved = _warp(past.painted, flow, strip)
-            painted[strip] = _blend(fresh.painted[strip], moved, history[strip])
-    return Layer(fresh.fed, painted, fresh.size_hw, dissolve)
+    still = motion.still if holds else np.zeros_like(motion.still)
+    if still.all():
+        return past
+    hold = _feathered(still, motion.reliable.shape)
+    reliable = motion.reliable * _agreement(fresh, past, motion.flow)
+    share = (1 - MIN_FRESH_SHARE**smooth) * reliable
+    history = _at_output_size(_fixed_point(hold + (1 - hold) * share), past)
+    flow = _at_output_size(motion.flow * (1 - hold)[..., None], past)
+    painted = past.copy()
+    for strip in _moving_strips(still, painted):
+        moved = _warp(past, flow, strip)
+        painted[strip] = _blend(fresh[strip], moved, history[strip])
+    return painted
 
 
 def _agreement(fresh: Pixels, past: Pixels, flow: NDArray[np.float32]) -> Mask:

@@ -61,7 +61,8 @@ class Stream:
 
     def run_to(self, end: int) -> None:
         while self.num_done < end:
-            self.waiting.pop(0)()
+            self.waiting[0]()  # one that fails stays, and fails whoever waits: CUDA's errors last
+            del self.waiting[0]
             self.num_done += 1
 
     def synchronize(self) -> None:
@@ -72,7 +73,8 @@ class Stream:
 class Event:
     """A mark in a stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, blocking: bool) -> None:
+        assert blocking, "who waits would take a core from others"
         self.mark: tuple[Stream, int] | None = None
 
     def record(self, stream: Stream) -> None:
@@ -267,6 +269,16 @@ class Parser:
         return "In node 0 with name: /Transpose"
 
 
+class Timings:
+    """A timing cache."""
+
+    def __init__(self, blob: bytes) -> None:
+        self.blob = blob
+
+    def serialize(self) -> bytes:
+        return self.blob + b"+timed"
+
+
 class Config:
     """Takes what is set and keeps it."""
 
@@ -274,21 +286,23 @@ class Config:
     timing: bytes | None = None
     num_compute_capabilities = 0
     target: Any = None
+    timings: Callable[[], Timings | None] | None = None
 
     def set_compute_capability(self, capability: Any, index: int) -> bool:
         assert 0 <= index < self.num_compute_capabilities
         self.target = capability
         return True
 
-    def create_timing_cache(self, blob: bytes) -> bytes:
-        return blob
+    def create_timing_cache(self, blob: bytes) -> Timings | None:
+        return None if blob == b"damaged" else Timings(blob)
 
-    def set_timing_cache(self, cache: bytes, ignore_mismatch: bool) -> None:
+    def set_timing_cache(self, cache: Timings, ignore_mismatch: bool) -> bool:
         assert not ignore_mismatch
-        self.timing = cache
-
-    def get_timing_cache(self) -> Any:
-        return SimpleNamespace(serialize=lambda: (self.timing or b"") + b"+timed")
+        if cache.blob.startswith(b"of another GPU"):
+            return False
+        self.timing = cache.blob
+        self.timings = weakref.ref(cache)
+        return True
 
 
 class Builder:
@@ -305,6 +319,7 @@ class Builder:
     def build_serialized_network(self, network: Network, config: Config) -> bytes | None:
         trt = self.trt
         assert network.flags == 1 << trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED
+        assert config.timings is None or config.timings() is not None, "timings freed too early"
         trt.num_builds += 1
         monitor = config.progress_monitor
         monitor.phase_start("Building", None, 2)
@@ -367,7 +382,14 @@ class Context:
         if trt.num_launches > trt.fails_after:
             return False
         assert set(self.addresses) == set(self.engine.tensors), "a tensor has no address"
-        trt.torch.streams[handle].put("paint", self._paint)
+        alive = weakref.ref(self)
+
+        def paint() -> None:
+            context = alive()
+            assert context is not None, "the context was freed while it painted"
+            context._paint()
+
+        trt.torch.streams[handle].put("paint", paint)
         return True
 
     def _paint(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rtstyle import cli
+from rtstyle import cli, shelf
 from rtstyle.inference.plan_cache import PlanCache, PlanKey
 
 KEY = PlanKey("fast", "ab" * 32, "tensorrt-rtx", "1.7.1", "sm86", 360, 640)
@@ -46,6 +46,24 @@ def test_the_shelf_is_compiled_for_gpus_that_are_not_here(
         assert Path(plan["path"]).stat().st_size == plan["num_bytes"] > 0
     assert run(monkeypatch, "list", "--folder", str(out)) == 0
     assert capsys.readouterr().out.count("tensorrt-rtx") == 2
+
+
+def test_all_that_stands_on_the_shelf_is_compiled(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    fast = shelf.find_generator("fast")
+    for name in ("fast", "another"):
+        copy = shelf.ShelvedGenerator(name, tmp_path)
+        copy.onnx.write_bytes(fast.onnx.read_bytes())
+        copy.onnx_fp16.write_bytes(fast.onnx_fp16.read_bytes())
+    monkeypatch.setattr(shelf, "shelf_folder", lambda: tmp_path)
+    out = tmp_path / "plans"
+    options = ("--out", str(out), "--size", "64x64", "--json")
+    assert run(monkeypatch, "build", "--gpu", "sm86", *options) == 0
+    plans = json.loads(capsys.readouterr().out)["plans"]
+    assert [plan["generator"] for plan in plans] == ["another", "fast"]
+    assert len(list(out.glob("*.plan"))) == 2
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(

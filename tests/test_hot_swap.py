@@ -33,7 +33,7 @@ class Painter:
 
     def __init__(self, backend: str, value: int) -> None:
         self.info = EngineInfo(backend, "card", "f16", GENERATOR)
-        self.value, self.num_painted = value, 0
+        self.value, self.num_painted, self.num_under_way = value, 0, 0
         self.gate = threading.Event()
         self.gate.set()
         self.fails: Callable[[], None] = lambda: None
@@ -42,10 +42,19 @@ class Painter:
         self.is_closed = False
 
     def stylize(self, pixels: np.ndarray, style: Style) -> np.ndarray:
+        return self.begin(pixels, style)()
+
+    def begin(self, pixels: np.ndarray, style: Style) -> Callable[[], np.ndarray]:
         assert not self.is_closed
-        self.fails()
-        self.num_painted += 1
-        return np.full_like(pixels, self.value)
+        self.num_under_way += 1
+
+        def finish() -> np.ndarray:
+            self.fails()
+            self.num_under_way -= 1
+            self.num_painted += 1
+            return np.full_like(pixels, self.value)
+
+        return finish
 
     def prepare(self, height: int, width: int) -> None:
         assert self.gate.wait(PATIENCE_SECONDS)
@@ -169,6 +178,38 @@ def test_a_failure_while_painting_falls_back_and_the_stream_goes_on(
     assert "failed while painting" in pair.engine.info.status
     assert pair.engine.info.backend == "openvino"
     assert pair.fast.is_closed and pair.num_loads == 1
+
+
+def test_a_failure_under_way_costs_no_frame(pair: Pair) -> None:
+    """Two frames are begun on the fast engine, then it breaks: the slow one paints both."""
+    pair.paint()
+    pair.settle()
+    begun = [pair.engine.begin(np.full((8, 8, 3), each, np.uint8), STYLE) for each in range(2)]
+    assert pair.fast.num_under_way == 2
+    pair.fast.fails = fail_with(RuntimeError("device lost"))
+    assert [int(finish()[0, 0, 0]) for finish in begun] == [SLOW, SLOW]
+    assert pair.paint() == SLOW and pair.fast.num_painted == 0
+    assert pair.slow.num_painted == 4
+
+
+def test_after_a_failure_nothing_of_the_fast_engine_is_shown(pair: Pair) -> None:
+    pair.paint()
+    pair.settle()
+    first, second = (pair.engine.begin(np.zeros((8, 8, 3), np.uint8), STYLE) for _ in range(2))
+    pair.fast.fails = fail_with(RuntimeError("a launch failed"))
+    assert first()[0, 0, 0] == SLOW
+    pair.fast.fails = lambda: None
+    assert second()[0, 0, 0] == SLOW
+    assert pair.engine.info.backend == "openvino"
+
+
+def test_frames_begun_before_the_swap_keep_their_order(pair: Pair) -> None:
+    pair.fast.gate.clear()
+    slow = pair.engine.begin(np.zeros((8, 8, 3), np.uint8), STYLE)
+    pair.fast.gate.set()
+    pair.settle()
+    fast = pair.engine.begin(np.zeros((8, 8, 3), np.uint8), STYLE)
+    assert [finish()[0, 0, 0] for finish in (slow, fast)] == [SLOW, FAST]
 
 
 def test_a_failure_of_the_engine_left_is_an_error(pair: Pair) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from rtstyle.finding import Finding
 from rtstyle.inference import nvidia
-from rtstyle.inference.nvidia import Gpu, Machine, findings, query_gpus
+from rtstyle.inference.nvidia import Gpu, Machine, findings, install_line, query_gpus
 
 RTX_3090 = Gpu(0, "NVIDIA GeForce RTX 3090", "580.65.06", (8, 6), 24576, 23000)
 GTX_1080 = Gpu(1, "NVIDIA GeForce GTX 1080", "580.65.06", (6, 1), 8192, 8000)
@@ -99,6 +99,13 @@ def test_an_old_driver_must_be_updated_before_installing() -> None:
     old = replace(RTX_3090, driver="535.10")
     found = only_warning(judge(replace(GOOD, gpus=(old,), libraries={})))
     assert found.fix.startswith("update the NVIDIA driver to 580")
+
+
+def test_the_install_line_is_that_of_the_system() -> None:
+    assert install_line(RTX_3090, "linux") == "pip install 'rtstyle[tensorrt]'"
+    windows = install_line(replace(RTX_3090, driver="535.10"), "win32")
+    assert windows.startswith("update the NVIDIA driver to 580")
+    assert "CUDA build of torch" in windows and windows.endswith('pip install "rtstyle[tensorrt]"')
 
 
 def test_torch_missing_is_said() -> None:

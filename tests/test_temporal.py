@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rtstyle.controls import Controls
 from rtstyle.frame import Frame, Motion, Pixels
 from rtstyle.pipeline import Pipeline
-from rtstyle.temporal import DISSOLVE_FRAMES, MIN_FRESH_SHARE, Layer, smoothed, steady
+from rtstyle.temporal import DISSOLVE_FRAMES, MIN_FRESH_SHARE, Fed, feed, smoothed
 
 SIZE = (180, 320)
 
@@ -45,10 +45,6 @@ def motion(
     return Motion(**facts)
 
 
-def layer(painted: Pixels, fed: Pixels | None = None) -> Layer:
-    return Layer(painted if fed is None else fed, painted, SIZE)
-
-
 @pytest.mark.parametrize(
     ("now", "has_past", "smooth"),
     [(motion(), True, 0), (None, True, 1), (motion(), False, 1), (motion(is_cut=True), True, 1)],
@@ -56,13 +52,13 @@ def layer(painted: Pixels, fed: Pixels | None = None) -> Layer:
 def test_without_a_past_that_applies_the_painting_is_untouched(
     now: Motion | None, has_past: bool, smooth: float
 ) -> None:
-    fresh, past = layer(random(1)), layer(random(2)) if has_past else None
-    assert (smoothed(fresh, now, past, smooth).painted == fresh.painted).all()
+    fresh, past = random(1), random(2) if has_past else None
+    assert (smoothed(fresh, now, past, smooth) == fresh).all()
 
 
 @pytest.mark.parametrize("smooth", [0.3, 0.5, 1.0])
 def test_share_of_the_new_painting(smooth: float) -> None:
-    shown = smoothed(layer(grain(120)), motion(), layer(plain(120)), smooth).painted
+    shown = smoothed(grain(120), motion(), plain(120), smooth)
     fresh_share = MIN_FRESH_SHARE**smooth
     assert fresh_share >= MIN_FRESH_SHARE
     expected = 120 + fresh_share * (grain(120).astype(float) - 120)
@@ -73,7 +69,7 @@ def test_what_the_flow_does_not_explain_is_painted_anew() -> None:
     reliable = np.ones(SIZE, np.float32)
     reliable[40:80, 40:80] = 0
     fresh = grain(120)
-    shown = smoothed(layer(fresh), motion(reliable=reliable), layer(plain(120)), 1.0).painted
+    shown = smoothed(fresh, motion(reliable=reliable), plain(120), 1.0)
     assert (shown[42:78, 42:78] == fresh[42:78, 42:78]).all()
     assert np.ptp(shown[100:]) < 0.3 * np.ptp(fresh)
 
@@ -81,14 +77,14 @@ def test_what_the_flow_does_not_explain_is_painted_anew() -> None:
 def test_paint_that_reached_past_a_moving_edge_does_not_stay_behind() -> None:
     seam = plain(150)
     seam[:, 100:130] = 60
-    shown = smoothed(layer(plain(150)), motion(), layer(seam), 1.0).painted
+    shown = smoothed(plain(150), motion(), seam, 1.0)
     assert (shown[:, 105:125] >= 145).all()
 
 
 def test_the_last_painting_moves_along_the_flow() -> None:
     past = random(3)
-    shown = smoothed(layer(np.roll(past, 6, axis=1)), motion(flow=(-6, 0)), layer(past), 1.0)
-    assert (shown.painted[:, 8:-8] == np.roll(past, 6, axis=1)[:, 8:-8]).all()
+    shown = smoothed(np.roll(past, 6, axis=1), motion(flow=(-6, 0)), past, 1.0)
+    assert (shown[:, 8:-8] == np.roll(past, 6, axis=1)[:, 8:-8]).all()
 
 
 def test_flow_is_scaled_to_the_output() -> None:
@@ -96,20 +92,20 @@ def test_flow_is_scaled_to_the_output() -> None:
     past = np.zeros((height, width, 3), np.uint8)
     past[:, 200:210] = 255
     fresh = np.roll(past, 20, axis=1)
-    shown = smoothed(Layer(fresh, fresh, SIZE), motion(flow=(-10, 0)), Layer(past, past, SIZE), 1.0)
-    assert (shown.painted == fresh).all()
+    shown = smoothed(fresh, motion(flow=(-10, 0)), past, 1.0)
+    assert (shown == fresh).all()
 
 
 def test_still_tiles_are_held_bit_by_bit_and_their_edge_is_soft() -> None:
     still = np.ones((18, 32), np.bool_)
     still[5:9, 5:9] = False
     past = random(4)
-    shown = smoothed(layer(plain(90)), motion(still=still), layer(past), 0.5).painted
+    shown = smoothed(plain(90), motion(still=still), past, 0.5)
     held = np.ones(SIZE, np.bool_)
     held[40:100, 40:100] = False
     assert (shown[held] == past[held]).all()
     assert (shown[60:80, 60:80] != past[60:80, 60:80]).any()
-    flat = smoothed(layer(plain(200)), motion(still=still), layer(plain(100)), 0.5).painted
+    flat = smoothed(plain(200), motion(still=still), plain(100), 0.5)
     assert flat[70, 70, 0] == 200
     steps = np.abs(np.diff(flat[70, :, 0].astype(int)))
     assert steps.max() <= 25
@@ -118,25 +114,26 @@ def test_still_tiles_are_held_bit_by_bit_and_their_edge_is_soft() -> None:
 def test_camera_noise_is_kept_from_what_is_painted() -> None:
     still = np.ones((18, 32), np.bool_)
     still[3, 4] = False
-    past, frame = layer(random(5)), random(6)
-    fed = steady(frame, motion(still=still), past)
+    past, frame = Fed(random(5), SIZE), random(6)
+    fed = feed(frame, motion(still=still), past, SIZE).pixels
     assert (fed[30:40, 40:50] == frame[30:40, 40:50]).all()
-    fed[30:40, 40:50] = past.fed[30:40, 40:50]
-    assert (fed == past.fed).all()
-    assert steady(frame, None, past) is frame
+    fed[30:40, 40:50] = past.pixels[30:40, 40:50]
+    assert (fed == past.pixels).all()
+    assert feed(frame, None, past, SIZE).pixels is frame
 
 
 def test_another_brush_size_is_dissolved_into() -> None:
-    past, fresh = layer(plain(120)), grain(120)
+    fed, shown, fresh = Fed(plain(50), SIZE), plain(120), grain(120)
     contrasts = []
     for _ in range(DISSOLVE_FRAMES + 2):
-        past = smoothed(Layer(plain(50), fresh, (90, 160)), motion(True), past, 0.5)
-        contrasts.append(int(np.ptp(past.painted)))
+        fed = feed(plain(50), motion(True), fed, (90, 160))
+        shown = smoothed(fresh, motion(True), shown, 0.5, holds=fed.dissolve == 0)
+        contrasts.append(int(np.ptp(shown)))
     assert contrasts[0] < 0.6 * np.ptp(fresh)
     assert contrasts == sorted(contrasts)
     assert contrasts[-1] >= 0.95 * np.ptp(fresh)
-    assert past.stays(motion(True), (90, 160))
-    assert not past.stays(motion(True), SIZE)
+    assert fed.stays(motion(True), (90, 160))
+    assert not fed.stays(motion(True), SIZE)
 
 
 class Painter:

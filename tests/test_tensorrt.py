@@ -20,6 +20,7 @@ from rtstyle.inference.parity import MIN_PSNR_DB, photo, psnr_db
 from rtstyle.inference.plan_cache import PlanCache
 from rtstyle.inference.tensorrt import KEPT_SIZES, CudaDevice, TensorRTEngine, load_tensorrt
 from rtstyle.inference.tensorrt_compile import RTX, Library
+from rtstyle.runner import one_behind
 from rtstyle.shelf import ShelvedGenerator, find_generator
 from rtstyle.style import Style, load_styles
 
@@ -93,7 +94,7 @@ def test_paints_any_size_as_onnx_runtime_does(
 def test_many_frames_in_order(desk: Desk, style: Style) -> None:
     engine = desk.engine()
     frames = [np.roll(photo(*SIZE_HW), 8 * shift, axis=1) for shift in range(4)]
-    painted = list(engine.stylize_all(((pixels, style) for pixels in frames), SIZE_HW))
+    painted = list(one_behind(engine.begin(pixels, style) for pixels in frames))
     for pixels, result in zip(frames, painted, strict=True):
         np.testing.assert_array_equal(result, engine.stylize(pixels, style))
 
@@ -145,12 +146,13 @@ def test_a_plan_that_tensorrt_refuses_is_compiled_again(desk: Desk) -> None:
     assert desk.trt.num_builds == 1
 
 
-def test_timings_shorten_the_next_build(desk: Desk) -> None:
+def test_timings_shorten_the_build_of_every_other_size(desk: Desk) -> None:
     desk.engine().prepare(*SIZE_HW)
-    (plan,) = desk.cache.folder.glob("*.plan")
-    plan.unlink()
-    desk.engine().prepare(*SIZE_HW)
+    desk.engine().prepare(32, 48)
     assert desk.trt.configs[-1].timing == b"+timed"
+    assert len(list(desk.cache.folder.glob("*.timing"))) == 1
+    desk.engine(device=replace(desk.device, driver="590.1")).prepare(*SIZE_HW)
+    assert desk.trt.configs[-1].timing == b""
 
 
 def test_an_engine_that_paints_something_else_is_refused_and_not_kept(desk: Desk) -> None:
@@ -249,10 +251,13 @@ def test_a_named_backend_does_not_fall_back(backend: str) -> None:
 def test_options_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("RTSTYLE_GPU", raising=False)
     monkeypatch.delenv("RTSTYLE_ENGINES", raising=False)
+    monkeypatch.delenv("RTSTYLE_CUDA_GRAPH", raising=False)
     assert GpuOptions.from_environment() == GpuOptions()
     monkeypatch.setenv("RTSTYLE_GPU", "1")
     monkeypatch.setenv("RTSTYLE_ENGINES", str(tmp_path))
     assert GpuOptions.from_environment() == GpuOptions(1, tmp_path)
+    monkeypatch.setenv("RTSTYLE_CUDA_GRAPH", "1")
+    assert GpuOptions.from_environment() == GpuOptions(1, tmp_path, cuda_graph=True)
     monkeypatch.setenv("RTSTYLE_GPU", "first")
     with pytest.raises(UsageError):
         GpuOptions.from_environment()
@@ -272,6 +277,24 @@ def test_on_a_gpu_the_engine_agrees_with_onnx_runtime(
     pixels = photo(360, 640)
     painted = engine.stylize(pixels, style)
     assert psnr_db(painted, ONNXRuntimeEngine(FAST.onnx).stylize(pixels, style)) >= MIN_PSNR_DB
-    many = list(engine.stylize_all([(pixels, style)] * 6, (360, 640)))
+    many = list(one_behind(engine.begin(pixels, style) for _ in range(6)))
     assert all(np.array_equal(each, painted) for each in many)
     engine.close()
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_auto_paints_files_with_it_from_the_first_frame(
+    style: Style, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if all(nvidia.may_use(library) for library in GPU_BACKENDS):
+        pytest.skip("no GPU, or no TensorRT")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    engine = load_engine(FAST, gpu=GpuOptions(follow="first"))
+    pixels = photo(360, 640)
+    painted = engine.stylize(pixels, style)
+    assert engine.info.backend in GPU_BACKENDS and engine.info.status == ""
+    assert psnr_db(painted, ONNXRuntimeEngine(FAST.onnx).stylize(pixels, style)) >= MIN_PSNR_DB
+    engine.close()
+    again = load_engine(FAST, gpu=GpuOptions(follow="first"))
+    np.testing.assert_array_equal(again.stylize(pixels, style), painted)
+    again.close()

@@ -149,6 +149,14 @@ def test_a_timing_cache_goes_in_and_comes_out() -> None:
     assert fake.configs[-1].timing == b"+timed"
 
 
+@pytest.mark.parametrize("timing", [b"damaged", b"of another GPU"])
+def test_timings_that_do_not_fit_are_made_anew(timing: bytes) -> None:
+    _, library = make_fake()
+    assert compile_plan(library, CompileJob("fast", b"onnx", 64, 96, timing=timing)).timing == (
+        b"+timed"
+    )
+
+
 def test_the_gpu_is_made_current_in_the_thread_that_builds() -> None:
     fake, library = make_fake()
     entered: list[int] = []

@@ -12,6 +12,7 @@ from cuda_standin import FakeRTX, FakeTensorRT, FakeTorch, Strategy
 from rtstyle.errors import EngineError
 from rtstyle.inference.tensorrt_compile import RTX, Library
 from rtstyle.inference.tensorrt_run import NUM_SLOTS, RunOptions, TensorRTRunner
+from rtstyle.runner import one_behind
 
 HEIGHT, WIDTH, P = 16, 24, 8
 
@@ -80,7 +81,7 @@ def test_shapes_are_read_from_the_plan() -> None:
 
 def test_many_frames_come_in_order() -> None:
     runner = Bench().runner()
-    painted = list(runner.stylize_all((frame(seed), style(seed)) for seed in range(7)))
+    painted = list(one_behind(runner.begin(frame(seed), style(seed)) for seed in range(7)))
     assert len(painted) == 7
     for seed, pixels in enumerate(painted):
         np.testing.assert_array_equal(pixels, expected(seed, seed))
@@ -90,7 +91,7 @@ def test_two_frames_overlap_on_two_streams() -> None:
     bench = Bench()
     runner = bench.runner()
     bench.torch.calls.clear()
-    list(runner.stylize_all((frame(seed), style(0)) for seed in range(4)))
+    list(one_behind(runner.begin(frame(seed), style(0)) for seed in range(4)))
     calls = bench.torch.calls
     one_frame = ["upload", "upload", "paint", "download"]
     first_wait = [kind for kind, _ in calls].index("wait")
@@ -110,23 +111,55 @@ def test_each_frame_stays_on_one_stream_in_order() -> None:
     assert len({stream for _, stream in bench.torch.calls}) == 1
 
 
-def test_a_third_frame_must_wait_for_the_first() -> None:
-    runner = Bench().runner()
-    slots = [runner.submit(frame(seed), style(0)) for seed in range(NUM_SLOTS)]
-    with pytest.raises(RuntimeError, match="collect"):
-        runner.submit(frame(9), style(0))
-    for seed, slot in enumerate(slots):
-        np.testing.assert_array_equal(runner.collect(slot), expected(seed, 0))
-    runner.stylize(frame(9), style(0))
+def test_a_third_frame_waits_for_the_first_which_is_kept() -> None:
+    bench = Bench()
+    runner = bench.runner()
+    bench.torch.calls.clear()
+    begun = [runner.begin(frame(seed), style(seed)) for seed in range(NUM_SLOTS + 3)]
+    assert [kind for kind, _ in bench.torch.calls].count("wait") == 3
+    for seed, finish in reversed(list(enumerate(begun))):
+        np.testing.assert_array_equal(finish(), expected(seed, seed))
+        assert finish() is finish()
 
 
-def test_leaving_early_frees_the_slots() -> None:
-    runner = Bench().runner()
-    painted = runner.stylize_all((frame(seed), style(0)) for seed in range(9))
-    next(painted)
-    del painted
+def test_a_frame_under_way_outlives_its_runner() -> None:
+    bench = Bench()
+    runner = bench.runner()
+    finish = runner.begin(frame(3), style(1))
+    del runner
     gc.collect()
-    np.testing.assert_array_equal(runner.stylize(frame(3), style(1)), expected(3, 1))
+    np.testing.assert_array_equal(finish(), expected(3, 1))
+    del finish
+    gc.collect()
+    assert len(bench.torch.memory) == 0
+
+
+def test_closing_waits_for_what_is_under_way() -> None:
+    bench = Bench()
+    runner = bench.runner()
+    begun = [runner.begin(frame(seed), style(0)) for seed in range(NUM_SLOTS)]
+    runner.close()
+    assert all(not stream.waiting for stream in bench.torch.streams.values())
+    for seed, finish in enumerate(begun):
+        np.testing.assert_array_equal(finish(), expected(seed, 0))
+
+
+def test_a_failure_under_way_belongs_to_its_frame() -> None:
+    bench = Bench()
+    runner = bench.runner()
+    right = bench.trt.paint
+
+    def fail_on_the_second(inputs: dict[str, np.ndarray]) -> np.ndarray:
+        if inputs["style"][0, 0] == 2:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        return right(inputs)
+
+    bench.trt.paint = fail_on_the_second
+    first, second = (runner.begin(frame(seed), style(seed)) for seed in (1, 2))
+    with pytest.raises(RuntimeError, match="illegal"):
+        second()
+    np.testing.assert_array_equal(first(), expected(1, 1))
+    runner.close()
 
 
 def test_both_slots_are_warm_before_the_first_frame() -> None:

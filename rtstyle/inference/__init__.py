@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -97,7 +97,7 @@ class GpuOptions:
 
     @classmethod
     def from_environment(cls) -> GpuOptions:
-        """What RTSTYLE_GPU and RTSTYLE_ENGINES say.
+        """What RTSTYLE_GPU, RTSTYLE_ENGINES and RTSTYLE_CUDA_GRAPH (1 for yes) say.
 
         Raises:
             UsageError: RTSTYLE_GPU is no number.
@@ -105,7 +105,8 @@ class GpuOptions:
         gpu, plans = os.environ.get("RTSTYLE_GPU", "0"), os.environ.get("RTSTYLE_ENGINES")
         if not gpu.isdecimal():
             raise UsageError(f"RTSTYLE_GPU must be the number of a GPU, got '{gpu}'")
-        return cls(int(gpu), Path(plans) if plans else None)
+        graph = os.environ.get("RTSTYLE_CUDA_GRAPH") == "1"
+        return cls(int(gpu), Path(plans) if plans else None, graph)
 
 
 class Engine(Protocol):
@@ -123,6 +124,25 @@ class Engine(Protocol):
     def prepare(self, height: int, width: int) -> None: ...
 
     def close(self) -> None: ...
+
+
+class AheadEngine(Engine, Protocol):
+    """An engine that paints behind, at least two pictures at a time: GPUs do.
+
+    `begin` returns at once with a function that waits for the picture. What goes wrong meanwhile is
+    raised there.
+    """
+
+    def begin(self, pixels: Pixels, style: Style) -> Callable[[], Pixels]: ...
+
+
+def begin(engine: Engine, pixels: Pixels, style: Style) -> Callable[[], Pixels]:
+    """Start to paint where the engine can do so behind; call the result for the picture.
+
+    Other engines paint when it is called.
+    """
+    behind: Callable[[Pixels, Style], Callable[[], Pixels]] | None = getattr(engine, "begin", None)
+    return behind(pixels, style) if behind is not None else partial(engine.stylize, pixels, style)
 
 
 BACKENDS = ("auto", "openvino", "onnxruntime", "tensorrt", "tensorrt-rtx", "identity")

@@ -12,13 +12,13 @@ from typing import Protocol
 from ..errors import RtstyleError
 from ..frame import Pixels
 from ..style import Style
-from . import Engine, EngineInfo
+from . import AheadEngine, Engine, EngineInfo
 from .build_watch import Announcer, BuildWatch
 
 logger = logging.getLogger(__name__)
 
 
-class FastEngine(Engine, Protocol):
+class FastEngine(AheadEngine, Protocol):
     """An engine that says which sizes it paints without compiling first."""
 
     def is_prepared(self, height: int, width: int) -> bool: ...
@@ -68,24 +68,45 @@ class HotSwapEngine:
         Raises:
             EngineError: `current` failed too.
         """
-        height, width = pixels.shape[:2]
-        fast = self._ready(height, width)
+        return self.begin(pixels, style)()
+
+    def begin(self, pixels: Pixels, style: Style) -> Callable[[], Pixels]:
+        """Begin to paint with the fast engine if it is ready; call the result for the picture.
+
+        A frame that fails on the way is painted by `current`, like all after it.
+        """
+        fast = self._ready(*pixels.shape[:2])
+        painted = None
         if fast is not None:
             try:
-                painted = fast.stylize(pixels, style)
+                painted = fast.begin(pixels, style)
             except Exception as error:  # whatever a driver raises, the stream goes on
-                self._give_up("failed while painting", error)
-                fast.close()
-            else:
-                self._is_fast = True
-                return painted
-        self._is_fast = False
-        return self._current.stylize(pixels, style)
+                self._fail(fast, error)
+
+        def finish() -> Pixels:
+            if fast is not None and painted is not None:
+                try:
+                    result = painted()
+                except Exception as error:
+                    self._fail(fast, error)
+                else:
+                    self._is_fast = not self._failure
+                    if self._is_fast:
+                        return result
+            self._is_fast = False
+            return self._current.stylize(pixels, style)
+
+        return finish
 
     def prepare(self, height: int, width: int) -> None:
-        """Make `current` ready for a size; the fast engine follows with the next frame."""
-        self._asked = (height, width)
+        """Make `current` ready for a size; the fast engine follows with the next frame.
+
+        With `waits`, it is ready too on return, or has refused the size.
+        """
         self._current.prepare(height, width)
+        self._asked = (height, width)
+        if self._waits:
+            self._ready(height, width)
 
     def close(self) -> None:
         """Stop a build under way, and close both engines."""
@@ -139,6 +160,10 @@ class HotSwapEngine:
                 logger.warning(
                     "%s is not used for %dx%d: %s", self._name, width, height, _text(error)
                 )
+
+    def _fail(self, fast: FastEngine, error: Exception) -> None:
+        self._give_up("failed while painting", error)
+        fast.close()
 
     def _give_up(self, what: str, error: Exception) -> None:
         if not self._failure:

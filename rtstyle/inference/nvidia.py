@@ -6,6 +6,7 @@ import csv
 import importlib.metadata
 import importlib.util
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,14 +201,15 @@ def _software(machine: Machine, gpu: Gpu) -> Finding | None:
     return None
 
 
-def install_line(gpu: Gpu) -> str:
-    """What to type for TensorRT on this card and driver."""
+def install_line(gpu: Gpu, platform: str = sys.platform) -> str:
+    """What to type for TensorRT on this system, card and driver (`platform` as in `sys`)."""
+    before = []
     if gpu.driver_major < MIN_DRIVER[13]:
-        return (
-            f"update the NVIDIA driver to {MIN_DRIVER[13]} or newer, "
-            "then: pip install 'rtstyle[tensorrt]'"
-        )
-    return "pip install 'rtstyle[tensorrt]'"
+        before.append(f"update the NVIDIA driver to {MIN_DRIVER[13]} or newer")
+    if platform == "win32":  # where torch comes without CUDA, and quotes are double
+        before.append("install a CUDA build of torch (see the selector of PyTorch)")
+        return ", then: ".join([*before, 'pip install "rtstyle[tensorrt]"'])
+    return ", then: ".join([*before, "pip install 'rtstyle[tensorrt]'"])
 
 
 def _memory(gpu: Gpu, size_hw: tuple[int, int]) -> Finding | None:

@@ -92,7 +92,9 @@ class PlanCache:
         except FileNotFoundError:
             logger.info("no compiled %s in %s", path.name, self.folder)
         except (Unusable, OSError, ValueError) as reason:
-            logger.info("%s is compiled again: %s", path, reason)
+            # Who waits for a compilation should know why; timings and kernels are made in passing.
+            level = logging.WARNING if suffix == ".plan" else logging.INFO
+            logger.log(level, "%s is compiled again: %s", path, reason)
         return None
 
     def store(self, key: PlanKey, data: bytes, suffix: str = ".plan") -> bool:

@@ -54,12 +54,12 @@ def build_shelf(
             raise EngineError(f"the generator {name} has no FP16 graph", str(error)) from error
         facts = ONNXRuntimeEngine(generator.onnx).info.generator
         sha256 = hashlib.sha256(onnx).hexdigest()
-        key = PlanKey(facts.name, sha256, library.name, library.version, "", 0, 0)
+        key = PlanKey(generator.name, sha256, library.name, library.version, "", 0, 0)
         for target in order.targets:
             for height, width in order.sizes_hw:
                 height, width = padded_size(height, width, facts.size_multiple)
                 fitted = replace(key, compute_capability=target, height_px=height, width_px=width)
-                job = CompileJob(facts.name, onnx, height, width, target)
+                job = CompileJob(generator.name, onnx, height, width, target)
                 compiled = compile_plan(library, job, watch)
                 plans.append(_keep(cache, fitted, compiled.plan))
                 on_plan(plans[-1])

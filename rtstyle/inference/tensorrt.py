@@ -6,8 +6,9 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -106,7 +107,7 @@ class TensorRTEngine:
         self._onnx_sha256 = hashlib.sha256(self._onnx).hexdigest()
         self._reference = ONNXRuntimeEngine(generator.onnx)
         self._generator = self._reference.info.generator
-        self._styles = generator.styles
+        self._name, self._styles = generator.name, generator.styles
         self._watch = watch or BuildWatch(Announcer(f"{library.name} compiles {generator.name}"))
         self._cache = cache or PlanCache()
         self._runners: dict[tuple[int, int], TensorRTRunner] = {}
@@ -119,25 +120,21 @@ class TensorRTEngine:
         Raises:
             EngineError: compilation failed, or the GPU did while painting.
         """
-        return next(iter(self.stylize_all([(pixels, style)], pixels.shape[:2])))
+        return self.begin(pixels, style)()
 
-    def stylize_all(
-        self, frames: Iterable[tuple[Pixels, Style]], size_hw: tuple[int, ...]
-    ) -> Iterator[Pixels]:
-        """Paint many frames of one size, in order, two in flight; see `stylize`."""
-        height, width = size_hw
+    def begin(self, pixels: Pixels, style: Style) -> Callable[[], Pixels]:
+        """Begin to paint and return at once; call the result for what `stylize` returns."""
+        height, width = pixels.shape[:2]
         size = self._padded(height, width)
         runner = self._runner(size)
-        padded = ((pad(pixels, *size), style.vector) for pixels, style in frames)
-        try:
-            for painted in runner.stylize_all(padded):
-                yield crop(painted, height, width)
-        except RuntimeError as error:  # CUDA's: out of memory, device lost
-            raise EngineError(
-                f"the GPU failed on a picture of {width}x{height}",
-                " ".join(str(error).split())[:200],
-                "run: rtstyle doctor",
-            ) from error
+        with _gpu_failures(f"the GPU failed on a picture of {width}x{height}"):
+            painted = runner.begin(pad(pixels, *size), style.vector)
+
+        def finish() -> Pixels:
+            with _gpu_failures(f"the GPU failed on a picture of {width}x{height}"):
+                return crop(painted(), height, width)
+
+        return finish
 
     def prepare(self, height: int, width: int) -> None:
         """Load or compile the plan for pictures of this size."""
@@ -150,6 +147,8 @@ class TensorRTEngine:
     def close(self) -> None:
         """Stop a build under way and give the GPU's memory back."""
         self._watch.cancelled.set()
+        for runner in self._runners.values():
+            runner.close()
         self._runners.clear()
 
     def _padded(self, height: int, width: int) -> tuple[int, int]:
@@ -193,14 +192,16 @@ class TensorRTEngine:
             return None
 
     def _compile(self, key: PlanKey) -> TensorRTRunner:
-        timing = b"" if self._library.is_portable else self._cache.load(key, ".timing") or b""
+        # Layers of other sizes and generators are timed anew, but many are the same.
+        timing_key = replace(key, generator="all", onnx_sha256="", height_px=0, width_px=0)
+        portable = self._library.is_portable
         job = CompileJob(
             key.generator,
             self._onnx,
             key.height_px,
             key.width_px,
-            key.compute_capability if self._library.is_portable else "",
-            timing,
+            key.compute_capability if portable else "",
+            b"" if portable else self._cache.load(timing_key, ".timing") or b"",
         )
         on_device = partial(self._device.torch.cuda.device, self._device.index)
         compiled = compile_plan(self._library, job, self._watch, on_device)
@@ -208,7 +209,7 @@ class TensorRTEngine:
         self._check(runner)
         self._cache.store(key, compiled.plan)
         if compiled.timing:
-            self._cache.store(key, compiled.timing, ".timing")
+            self._cache.store(timing_key, compiled.timing, ".timing")
         return runner
 
     def _run(self, key: PlanKey, plan: bytes) -> TensorRTRunner:
@@ -219,14 +220,8 @@ class TensorRTEngine:
                 self._cache.store(key, made, ".kernels")
 
         options = RunOptions(self._device.index, self._options.cuda_graph, kernels, keep)
-        try:
+        with _gpu_failures(f"the GPU cannot take {key.width_px}x{key.height_px}"):
             return TensorRTRunner(self._library, self._device.torch, plan, options)
-        except RuntimeError as error:  # CUDA's: out of memory above all
-            raise EngineError(
-                f"the GPU cannot take {key.width_px}x{key.height_px}",
-                " ".join(str(error).split())[:200],
-                "use a smaller --size, or close other programs that use the GPU",
-            ) from error
 
     def _check(self, runner: TensorRTRunner) -> None:
         style = self._any_style()
@@ -247,7 +242,7 @@ class TensorRTEngine:
     def _key(self, size: tuple[int, int]) -> PlanKey:
         portable = self._library.is_portable
         return PlanKey(
-            generator=self._generator.name,
+            generator=self._name,
             onnx_sha256=self._onnx_sha256,
             library=self._library.name,
             library_version=self._library.version,
@@ -257,3 +252,15 @@ class TensorRTEngine:
             gpu="" if portable else self._device.name,
             driver="" if portable else self._device.driver,
         )
+
+
+@contextmanager
+def _gpu_failures(what: str) -> Iterator[None]:
+    """Turn CUDA's errors (out of memory above all, device lost) into ours."""
+    try:
+        yield
+    except RuntimeError as error:
+        why = " ".join(str(error).split())[:200]
+        smaller = "use a smaller --size, or close other programs that use the GPU"
+        fix = smaller if "memory" in why else "run: rtstyle doctor"
+        raise EngineError(what, why, fix) from error

@@ -139,8 +139,7 @@ def _build(library: Library, job: CompileJob, watch: BuildWatch) -> Compiled:
     monitor = _monitor_class(library)(watch)
     config.progress_monitor = monitor
     _set_target(library, config, job)
-    if not library.is_portable:
-        config.set_timing_cache(config.create_timing_cache(job.timing), False)
+    timings = None if library.is_portable else _attach_timings(config, job.timing)
     plan = builder.build_serialized_network(network, config)
     if watch.cancelled.is_set():
         raise BuildCancelled(f"compiling {job.name} for {job.width}x{job.height} was stopped")
@@ -150,7 +149,7 @@ def _build(library: Library, job: CompileJob, watch: BuildWatch) -> Compiled:
             _line(log.last_error),
             "run: rtstyle doctor",
         )
-    timing = b"" if library.is_portable else bytes(config.get_timing_cache().serialize())
+    timing = b"" if timings is None else bytes(timings.serialize())
     return Compiled(bytes(plan), tensors, timing)
 
 
@@ -197,6 +196,16 @@ def _set_target(library: Library, config: Any, job: CompileJob) -> None:
         )
     config.num_compute_capabilities = 1
     config.set_compute_capability(known[name], 0)
+
+
+def _attach_timings(config: Any, timing: bytes) -> Any:
+    """The timing cache of a build, which must outlive it; an earlier one that does not fit this GPU
+    or version is refused, and an empty one taken."""
+    for blob in (timing, b""):
+        timings = config.create_timing_cache(blob)
+        if timings is not None and config.set_timing_cache(timings, False):
+            return timings
+    return None
 
 
 @lru_cache

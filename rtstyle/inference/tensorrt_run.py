@@ -7,8 +7,8 @@ stand-ins, which check order, shapes, types and lifetimes without a GPU.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,27 +89,16 @@ class TensorRTRunner:
         Raises:
             EngineError: the launch failed. RuntimeError: CUDA failed or ran out of memory.
         """
-        return self.collect(self.submit(pixels, style))
+        return self.begin(pixels, style)()
 
-    def stylize_all(self, frames: Iterable[tuple[Pixels, NDArray[np.float32]]]) -> Iterator[Pixels]:
-        """Like `stylize` for many, in order; upload, painting and download of two overlap."""
-        pending: deque[_Slot] = deque()
-        try:
-            for pixels, style in frames:
-                if len(pending) == NUM_SLOTS:
-                    yield self.collect(pending.popleft())
-                pending.append(self.submit(pixels, style))
-            while pending:
-                yield self.collect(pending.popleft())
-        finally:
-            for slot in pending:  # left early: the slots must be free for the next frame
-                self.collect(slot)
+    def begin(self, pixels: Pixels, style: NDArray[np.float32]) -> Callable[[], Pixels]:
+        """Begin a frame and return at once; call the result to wait for the picture.
 
-    def submit(self, pixels: Pixels, style: NDArray[np.float32]) -> _Slot:
-        """Begin a frame and return at once; at most `NUM_SLOTS` may be begun and not collected."""
+        `NUM_SLOTS` frames may be under way; one more waits for the oldest, whose result is kept.
+        """
         slot = self._slots[self._next]
-        if slot.is_busy:
-            raise RuntimeError("collect the oldest frame before submitting another")
+        if slot.in_flight is not None:
+            slot.in_flight()
         self._next = (self._next + 1) % NUM_SLOTS
         slot.host["frame"].numpy()[0] = pixels
         if self.num_style_values:
@@ -120,14 +109,15 @@ class TensorRTRunner:
             self._launch(slot)
             slot.host["stylized"].copy_(slot.on_gpu["stylized"], non_blocking=True)
             slot.done.record(slot.stream)
-        slot.is_busy = True
-        return slot
+        slot.in_flight = _InFlight(self, slot)
+        return slot.in_flight
 
-    def collect(self, slot: _Slot) -> Pixels:
-        """Wait for a frame and copy it out of the slot's pinned buffer."""
-        slot.done.synchronize()
-        slot.is_busy = False
-        return slot.host["stylized"].numpy()[0].copy()
+    def close(self) -> None:
+        """Wait for what is under way, so that no memory is freed before the GPU is done with it."""
+        for slot in self._slots:
+            if slot.in_flight is not None:
+                with suppress(RuntimeError):
+                    slot.in_flight()
 
     def _launch(self, slot: _Slot) -> None:
         if slot.graph is not None:
@@ -157,7 +147,9 @@ class TensorRTRunner:
                 raise EngineError(f"TensorRT refuses the buffer for '{name}'")
         inputs = [name for name, tensor in self._tensors.items() if tensor.is_input]
         stream = torch.cuda.Stream(self._device)
-        return _Slot(context, stream, torch.cuda.Event(), on_gpu, host, inputs)
+        # A thread that waits by spinning would take a core from the encoder.
+        done = torch.cuda.Event(blocking=True)
+        return _Slot(context, stream, done, on_gpu, host, inputs)
 
     def _warm_up(self) -> None:
         """Run each slot once, so that no frame pays for first launches; then record the graphs."""
@@ -211,7 +203,27 @@ class _Slot:
     host: dict[str, Any]
     inputs: list[str]
     graph: Any = None
-    is_busy: bool = False
+    in_flight: _InFlight | None = None
+
+
+class _InFlight:
+    """A frame under way, until it is copied out of the slot's pinned buffer.
+
+    Holds the runner, so that engine and context outlive what they run.
+    """
+
+    def __init__(self, runner: TensorRTRunner, slot: _Slot) -> None:
+        self._held: tuple[TensorRTRunner, _Slot] | None = (runner, slot)
+        self._pixels: Pixels | None = None
+
+    def __call__(self) -> Pixels:
+        if self._held is not None:
+            slot = self._held[1]
+            slot.done.synchronize()
+            self._pixels = slot.host["stylized"].numpy()[0].copy()
+            self._held = slot.in_flight = None
+        assert self._pixels is not None
+        return self._pixels
 
 
 def _tensors(library: Library, torch: Any, engine: Any) -> dict[str, _Tensor]:
