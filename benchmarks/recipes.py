@@ -87,7 +87,7 @@ VARIANTS = {
 }
 
 
-def recipe_of(variant: Variant, steps: int) -> Recipe:
+def recipe_of(variant: Variant, steps: int, size_px: int) -> Recipe:
     """The base recipe, smaller, with the variant's change."""
     base = load_recipe(BASE_RECIPE)
     return replace(
@@ -98,7 +98,7 @@ def recipe_of(variant: Variant, steps: int) -> Recipe:
         sheet_photos=[],
         steps=steps,
         batch=2,
-        size_px=192,
+        size_px=size_px,
         learning_rate=5e-4,
         average_decay=0.99,
         weights=replace(base.weights, **variant.weights),
@@ -109,7 +109,7 @@ def recipe_of(variant: Variant, steps: int) -> Recipe:
 def train(options: argparse.Namespace) -> None:
     """Make the run of one variant, from the checkpoint that all share."""
     variant = next(v for v in VARIANTS.values() if v.trained == options.name)
-    recipe = recipe_of(variant, options.steps)
+    recipe = recipe_of(variant, options.steps, options.size_px)
     features = load_features(options.features)
     out = options.runs / variant.trained
     run = PerceptualRun(recipe, Paths(options.data, out), features, torch.device("cpu"))
@@ -143,7 +143,9 @@ class Trained:
     """A run's averaged weights, painting frames (H, W, 3)."""
 
     def __init__(self, checkpoint: Path, *, smoothed: bool) -> None:
-        self.model, self.recipe = trained(load_checkpoint(checkpoint))
+        saved = load_checkpoint(checkpoint)
+        self.step = saved.step
+        self.model, self.recipe = trained(saved)
         self.norms: list[RunningNorm] = []
         if smoothed:
             self.norms = [RunningNorm() for _ in self.model.net.conditional_convs]
@@ -167,7 +169,9 @@ class Trained:
         return np.ascontiguousarray(rounded.permute(1, 2, 0).numpy())
 
 
-def measure_clip(clip: Clip, painter: Trained, style: str) -> dict[str, float]:
+def measure_clip(
+    clip: Clip, truth: stability.Correspondence, painter: Trained, style: str
+) -> dict[str, float]:
     """What `benchmarks.flicker` measures, of frames painted one by one."""
     painter.reset()
     painted = []
@@ -175,7 +179,6 @@ def measure_clip(clip: Clip, painter: Trained, style: str) -> dict[str, float]:
         if index == clip.cut:
             painter.reset()
         painted.append(painter.paint(frame, style))
-    truth = correspondence(clip)
     found = {"excess": stability.excess_warping_error(painted, clip.frames, truth)}
     if clip.name == "noise":
         found["noise_gain"] = stability.noise_gain(painted, clip.frames)
@@ -213,7 +216,7 @@ def measure_photos(
 def measure(options: argparse.Namespace) -> None:
     """Measure every variant whose run is there; write the table."""
     features = load_features(options.features)
-    clips = [clip for clip in all_clips(options.data) if clip.name in CLIPS]
+    clips = [(clip, correspondence(clip)) for clip in all_clips(options.data) if clip.name in CLIPS]
     photos = [_read(options.data / "content/research_only" / name) for name in PHOTOS]
     dark = [_dark(photo) for photo in photos]
     features.calibrate([_image(photo) for photo in photos])
@@ -223,25 +226,25 @@ def measure(options: argparse.Namespace) -> None:
         if not checkpoint.exists():
             continue
         painter = Trained(checkpoint, smoothed=variant.smoothed)
+        table[name] = {"step": painter.step, "size_px": painter.recipe.size_px}
         pictures = {s.name: options.data / s.file for s in painter.recipe.styles}
         rows = []
         for style, picture in pictures.items():
             row = measure_photos(photos, painter, style, features, picture)
             in_the_dark = measure_photos(dark, painter, style, features, picture)
             row["style_left_dark"] = in_the_dark["style_left"]
-            for clip in clips:
-                for key, value in measure_clip(clip, painter, style).items():
+            for clip, truth in clips:
+                for key, value in measure_clip(clip, truth, painter, style).items():
                     row[f"{clip.name} {key}"] = value
             excess = [value for key, value in row.items() if key.endswith("excess")]
             rows.append({**row, "excess": mean(excess)})
-        table[name] = {key: float(f"{mean(r[key] for r in rows):.4g}") for key in rows[0]}
+        table[name] |= {key: float(f"{mean(r[key] for r in rows):.4g}") for key in rows[0]}
         print(name, json.dumps(table[name]), file=sys.stderr, flush=True)
     report = {
         "schema": SCHEMA,
         "machine": asdict(this_machine()),
         "packages": package_versions(),
         "styles": STYLES,
-        "steps": options.steps,
         "variants": {name: asdict(v) for name, v in VARIANTS.items() if name in table},
         "results": table,
     }
@@ -267,12 +270,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.recipes")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--runs", type=Path, default=Path("runs/temporal"))
-    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--threads", type=int, default=0)
     commands = parser.add_subparsers(required=True)
     trains = commands.add_parser("train", help="make the run of one variant")
     trains.add_argument("name", choices=sorted({v.trained for v in VARIANTS.values()}))
     trains.add_argument("--start", type=Path, default=Path("engines/checkpoints/bank8.safetensors"))
+    trains.add_argument("--steps", type=int, default=1500)
+    trains.add_argument("--size-px", type=int, default=192)
     trains.set_defaults(run=train)
     measures = commands.add_parser("measure", help="measure all runs that are there")
     measures.add_argument("--out", type=Path, default=Path("benchmarks/results/recipes.json"))

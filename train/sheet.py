@@ -10,6 +10,7 @@ from torch import Tensor
 
 CAPTION_PX = 18
 GAP_PX = 4
+MAX_COLUMNS = 10
 
 
 def to_image(picture: Tensor) -> Image.Image:
@@ -19,20 +20,20 @@ def to_image(picture: Tensor) -> Image.Image:
 
 
 def make_sheet(captions: Sequence[str], rows: Sequence[Sequence[Tensor]]) -> Image.Image:
-    """Rows of pictures (3, H, W) of one size under a line of captions."""
-    height, width = rows[0][0].shape[1:]
-    sheet = Image.new(
-        "RGB",
-        (
-            len(captions) * (width + GAP_PX) - GAP_PX,
-            CAPTION_PX + len(rows) * (height + GAP_PX) - GAP_PX,
-        ),
-        "white",
-    )
+    """Rows of pictures (3, H, W) of one size under a line of captions.
+
+    More than `MAX_COLUMNS` columns go on below, as another band.
+    """
+    height, width = (side + GAP_PX for side in rows[0][0].shape[1:])
+    band = CAPTION_PX + len(rows) * height
+    num_bands = -(-len(captions) // MAX_COLUMNS)
+    num_columns = min(len(captions), MAX_COLUMNS)
+    size = (num_columns * width - GAP_PX, num_bands * band - GAP_PX)
+    sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
-    for column, caption in enumerate(captions):
-        draw.text((column * (width + GAP_PX) + 2, 3), caption, fill="black")
+    for number, caption in enumerate(captions):
+        x, top = number % MAX_COLUMNS * width, number // MAX_COLUMNS * band
+        draw.text((x + 2, top + 3), caption, fill="black")
         for row, pictures in enumerate(rows):
-            at = (column * (width + GAP_PX), CAPTION_PX + row * (height + GAP_PX))
-            sheet.paste(to_image(pictures[column]), at)
+            sheet.paste(to_image(pictures[number]), (x, top + CAPTION_PX + row * height))
     return sheet
