@@ -219,7 +219,8 @@ Recipe `{recipe.name}`: {saved.step} steps of {recipe.batch} crops at {recipe.si
 pictures at {recipe.style_short_side_px} px (short side), Adam {recipe.learning_rate:g} with cosine
 decay, averaged weights, seed {recipe.seed}. Loss factors: {factors}.
 Photos: {", ".join(recipe.photos)} (without {", ".join(recipe.exclude) or "exceptions"});
-features: VGG16.
+films: {", ".join(recipe.clips) or "none"}; features: VGG16.
+Before these settings: {"; ".join(recipe.history) or "nothing, weights at random"}.
 
 ## Styles
 

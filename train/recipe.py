@@ -69,6 +69,8 @@ class Recipe:
     average_decay: float = 0.998
     seed: int = 1
     save_every: int = 250
+    history: list[str] = field(default_factory=list)
+    """What the weights went through before these settings, for the card."""
     weights: Weights = field(default_factory=Weights)
     generator: dict[str, Any] = field(default_factory=dict)
 
