@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -31,6 +31,9 @@ from .curves import CurveCache
 from .gatys import Gatys, Protocol, equivalent_iterations
 from .machine import RESULTS, machine_facts
 from .measure import write_result
+
+if TYPE_CHECKING:
+    from train.recipe import Recipe
 
 SCHEMA = 1
 PHOTOS = (
@@ -61,13 +64,11 @@ def our_painters(options: argparse.Namespace) -> Iterator[Painter]:
     """The styles of a generator whose pictures its recipe names, and styles of one's own."""
     from rtstyle.api import load
     from rtstyle.style import Style, load_styles
-    from train.recipe import load_recipe
 
     engine, bank = load(options.generator, options.backend)
     learned: list[tuple[Style, Path]] = [
         (bank[style.name], options.data / style.file)
-        for style in load_recipe(options.recipe).styles
-        if style.name in bank.names
+        for style in recipe_of(bank.names, options.recipes).styles
     ]
     for file, picture in options.own:
         own = load_styles(Path(file), engine.info.generator.num_style_values)
@@ -79,6 +80,21 @@ def our_painters(options: argparse.Namespace) -> Iterator[Painter]:
             return engine.stylize(photo, style)
 
         yield Painter(f"rtstyle {style.name}", True, picture, paint)
+
+
+def recipe_of(names: Sequence[str], folder: Path) -> Recipe:
+    """The recipe of a bank, by its styles: it says which picture each was learned from.
+
+    Raises:
+        ValueError: the folder has none.
+    """
+    from train.recipe import load_recipe
+
+    recipes = [load_recipe(path) for path in folder.glob("*.toml")]
+    fitting = [recipe for recipe in recipes if set(recipe.style_names) <= set(names)]
+    if not fitting:
+        raise ValueError(f"no recipe in {folder} has only styles of {', '.join(names)}")
+    return max(fitting, key=lambda recipe: len(recipe.styles))
 
 
 def rival_painters(data: Path) -> Iterator[Painter]:
@@ -224,12 +240,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--generator", default="fast", help="name on the shelf, or an ONNX file")
     parser.add_argument("--backend", default="auto")
-    parser.add_argument(
-        "--recipe",
-        type=Path,
-        default=Path("train/recipes/bank8.toml"),
-        help="says which picture each style was learned from",
-    )
+    parser.add_argument("--recipes", type=Path, default=Path("train/recipes"), help="their folder")
     parser.add_argument(
         "--own",
         nargs=2,

@@ -15,8 +15,9 @@ from PIL import Image
 
 from benchmarks.curves import CurveCache
 from benchmarks.gatys import Gatys, Protocol, equivalent_iterations
-from benchmarks.quality import Painter, add_curves, measure, missing_pairs, verdict
+from benchmarks.quality import Painter, add_curves, measure, missing_pairs, recipe_of, verdict
 from train.features import VGGFeatures
+from train.recipe import load_recipe
 
 PROTOCOL = Protocol(photo_px=48, style_short_side_px=48, start="photo", evaluations=12)
 CHANNELS = [4, 4, "M", 6, 6, "M", 8, 8, 8, "M", 8, 8, 8]
@@ -154,6 +155,15 @@ def test_figures_tell_who_paints_from_who_does_not(
     assert copied["style"] < untouched["style"]
     assert copied["content"] > untouched["content"]
     assert copied["luma_ssim"] < 0.5
+
+
+def test_the_recipe_of_a_bank_is_that_with_its_styles() -> None:
+    folder = Path(__file__).parent.parent / "train" / "recipes"
+    for path in folder.glob("bank*.toml"):
+        recipe = load_recipe(path)
+        assert recipe_of([*recipe.style_names[::-1], "own"], folder).styles == recipe.styles
+    with pytest.raises(ValueError, match="no recipe"):
+        recipe_of(["original", "unknown"], folder)
 
 
 def test_the_verdict_looks_at_the_mean_and_the_worst_of_ours() -> None:
