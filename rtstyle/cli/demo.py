@@ -12,7 +12,7 @@ import typer
 from rtstyle.errors import SinkError
 
 from . import styling
-from .video import EncodingOptions, video
+from .video import DecodingOptions, EncodingOptions, video
 
 if TYPE_CHECKING:
     from rtstyle.frame import Pixels
@@ -40,7 +40,8 @@ def demo(
     if not quiet:
         print(f"painting {clip}", file=sys.stderr)
     look, options = styling.MovingLook(style=style), styling.RunOptions(quiet=quiet)
-    video(str(clip), painted, look, EncodingOptions(), options, overwrite=overwrite)
+    decoding, encoding = DecodingOptions(), EncodingOptions()
+    video(str(clip), painted, look, decoding, encoding, options, overwrite=overwrite)
     make_sheet(clip, painted, sheet, overwrite)
     if as_json:
         files = {path.stem: str(path) for path in made.values()}
