@@ -17,6 +17,8 @@ from .style import ORIGINAL
 FADE_SECONDS = 1.0
 STRENGTH_STEP = 0.1
 SMOOTH_STEPS = (0.0, 0.5, 1.0)
+PAGE = 9
+"""Styles that have a number at a time: as many as there are keys for."""
 
 Mix = tuple[tuple[str, float], ...]
 
@@ -51,6 +53,7 @@ class Desk:
         # What paints nothing comes last: the first keys are for styles.
         self.style_names = tuple(sorted(style_names, key=lambda name: name == ORIGINAL))
         self._fade: Fade | None = None
+        self._page = 0
 
     def at(self, now_seconds: float) -> Controls:
         """The controls at a time (`time.monotonic`), with the mix of a fade under way."""
@@ -73,14 +76,25 @@ class Desk:
         self._fade = None
         self.set(mix=((name, 1.0),))
 
+    @property
+    def numbered_styles(self) -> tuple[str, ...]:
+        """The styles of the numbers from 1; nine at most, see `turn_page`."""
+        return self.style_names[PAGE * self._page : PAGE * (self._page + 1)]
+
+    def turn_page(self) -> None:
+        """The numbers go on to the next nine styles, around the end."""
+        num_pages = -(-len(self.style_names) // PAGE)
+        self._page = (self._page + 1) % num_pages
+
     def choose_number(self, number: int) -> None:
         """The style of that number, counted from 1; nothing happens past the last."""
-        if 1 <= number <= len(self.style_names):
-            self.choose_style(self.style_names[number - 1])
+        if 1 <= number <= len(self.numbered_styles):
+            self.choose_style(self.numbered_styles[number - 1])
 
     def step_style(self, step: int) -> None:
-        """The next style (1) or the one before (-1), around the end."""
+        """The next style (1) or the one before (-1), around the end; the numbers follow."""
         self.choose_style(self._neighbour(step))
+        self._page = self.style_names.index(self.style) // PAGE
 
     def mix_on(self, now_seconds: float) -> None:
         """Cross-fade to half of this style and half of the next; from there, to all of the next."""

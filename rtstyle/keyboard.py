@@ -47,6 +47,10 @@ class Keyboard:
         return self.desk.style_names
 
     @property
+    def numbered_styles(self) -> tuple[str, ...]:
+        return self.desk.numbered_styles
+
+    @property
     def thumbnails(self) -> Mapping[str, Pixels]:
         return self.session.thumbnails.made
 
@@ -100,6 +104,11 @@ class Keyboard:
         self.desk.choose_number(int(name))
         self.say(self.desk.style)
 
+    def _turn_page(self, _name: str) -> None:
+        self.desk.turn_page()
+        first, last = self.desk.numbered_styles[0], self.desk.numbered_styles[-1]
+        self.say(f"keys 1–{len(self.desk.numbered_styles)}: {first} … {last}")
+
     def _step_style(self, name: str) -> None:
         self.desk.step_style(1 if name == "right" else -1)
         self.say(self.desk.style)
@@ -132,6 +141,7 @@ class Keyboard:
 
 KEYS: tuple[Key, ...] = (
     Key(DIGITS, "1–9", "choose a style", Keyboard._style),
+    Key(("0",), "0", "1–9 go on to the next nine styles", Keyboard._turn_page),
     Key(("left", "right"), "← →", "the style before, the next one", Keyboard._step_style),
     Key(("up", "down"), "↑ ↓", "more or less strength", Keyboard._strength),
     Key(("space",), "Space", "before and after", lambda k, _: k.desk.toggle_compare("before")),
@@ -155,17 +165,29 @@ def help_lines() -> tuple[str, ...]:
 def figure_lines(session: Session) -> list[str]:
     """The figures of a session, as an overlay shows them."""
     status = session.status
-    rates = [
-        f"painted {status.painted_rate:.1f} fps" if status.painted_rate else "painted: no rate yet",
-        f"camera {status.camera_rate:.1f} fps" if status.camera_rate else "camera: no rate yet",
-    ]
     chosen = "as asked" if status.is_pinned else "chosen for this machine"
-    stages = [f"{name} {ms:.1f} ms" for name, ms in status.stage_ms.items() if ms >= 0.05]
+    stages = [f"{name} {ms:.1f}" for name, ms in status.stage_ms.items() if ms >= 0.05]
+    rows = [
+        ("painted", f"{_rate(status.painted_rate)}, the camera gives {_rate(status.camera_rate)}"),
+        ("age", f"{status.ages}  (p50 / p95 / p99)"),
+        ("dropped", f"{status.num_dropped} of {status.num_captured} before painting"),
+        *(("", f"{number} {what}") for what, number in status.dropped_later.items() if number),
+        ("lost", f"the camera, {status.num_losses} ×"),
+        ("size", f"{status.size_px} px, {chosen}"),
+        *_wrapped("stages", stages, " ms"),
+        ("engine", status.backend),
+    ]
+    return [f"{name:<9}{text}" for name, text in rows]
+
+
+def _rate(per_second: float | None) -> str:
+    return "… fps" if per_second is None else f"{per_second:.1f} fps"
+
+
+def _wrapped(name: str, parts: list[str], unit: str) -> list[tuple[str, str]]:
+    """Three parts a row, the unit behind the last."""
+    rows = [", ".join(parts[start : start + 3]) for start in range(0, len(parts), 3)]
+    ends = [*("," for _ in rows[1:]), unit]
     return [
-        ", ".join(rates),
-        f"age p50 / p95 / p99: {status.ages}",
-        f"dropped {status.num_dropped} of {status.num_captured}, camera lost {status.num_losses} ×",
-        f"painted at {status.size_px} px, {chosen}",
-        *(", ".join(stages[start : start + 3]) for start in range(0, len(stages), 3)),
-        status.backend,
+        ("" if i else name, row + end) for i, (row, end) in enumerate(zip(rows, ends, strict=False))
     ]

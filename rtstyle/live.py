@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from dataclasses import replace
 
 from .capture.steady import SteadySource
@@ -21,7 +22,7 @@ from .frame import Frame
 from .governor import Compiler, Governor
 from .handoff import Latest, Stopped
 from .pipeline import Pipeline, processing_size
-from .sink import Sink
+from .sink import DroppingSink, Sink
 from .status import Figures, Status
 from .thumbnails import Thumbnails
 
@@ -65,6 +66,7 @@ class Session:
         self._draws_split = draws_split
         self._sinks: tuple[Sink, ...] = ()
         self._vital: tuple[Sink, ...] = ()
+        self._dropped_before: Counter[str] = Counter()
         self._captured: Latest[Frame] = Latest()
         self._last_capture_seconds = time.monotonic()
         self._message = ("", 0.0)
@@ -116,6 +118,7 @@ class Session:
     def remove_sink(self, sink: Sink) -> None:
         """Hand it no more frames; a last one may still be under way. The caller closes it."""
         self._sinks = tuple(other for other in self._sinks if other is not sink)
+        self._dropped_before += _drops((sink,))
 
     def shown(self, frame: Frame) -> None:
         """A person can see this frame now."""
@@ -232,6 +235,7 @@ class Session:
             num_captured=figures.num_captured,
             num_painted=figures.num_painted,
             num_dropped=self._captured.num_dropped,
+            dropped_later=dict(self._dropped_before + _drops(self._sinks)),
             num_losses=self.source.num_losses,
             camera_rate=camera_rate,
             painted_rate=figures.painted_rate.per_second,
@@ -242,3 +246,12 @@ class Session:
             num_size_changes=self.governor.num_changes,
             backend=", ".join(filter(None, (f"{info.backend} {info.precision}", info.status))),
         )
+
+
+def _drops(sinks: tuple[Sink, ...]) -> Counter[str]:
+    """Frames dropped by sinks that were too slow for them, by what was not done with them."""
+    drops: Counter[str] = Counter()
+    for sink in sinks:
+        if isinstance(sink, DroppingSink):
+            drops[sink.drops] += sink.num_dropped
+    return drops

@@ -16,7 +16,8 @@ REFRESH_SECONDS = 0.5
 class Status:
     """Replaced whole twice a second.
 
-    `num_dropped` frames were displaced by newer ones before they were painted. Rates are frames a
+    `num_dropped` frames were displaced by newer ones before they were painted, `dropped_later` by a
+    slow sink, by what was not done with them ("not drawn", "not recorded"). Rates are frames a
     second, None until known; `ages` is of the last 300 frames shown; `stage_ms` is per painted
     frame of the last half second. `size_px` is the height at which frames are painted,
     `is_pinned` that it was asked for, `num_size_changes` how often the governor moved it.
@@ -25,6 +26,7 @@ class Status:
     num_captured: int = 0
     num_painted: int = 0
     num_dropped: int = 0
+    dropped_later: dict[str, int] = field(default_factory=dict)
     num_losses: int = 0
     camera_rate: float | None = None
     painted_rate: float | None = None

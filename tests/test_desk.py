@@ -108,3 +108,32 @@ def test_a_front_end_may_set_any_field() -> None:
 def test_the_style_that_paints_nothing_has_the_last_number() -> None:
     chosen = Desk(Controls((("b", 1.0),)), ("original", "b", "a"))
     assert chosen.style_names == ("b", "a", "original")
+
+
+def test_numbers_go_on_to_the_next_nine_styles_and_round_again() -> None:
+    names = [f"style-{number:02}" for number in range(1, 24)]
+    desk = Desk(Controls(((names[0], 1.0),)), names)
+    assert desk.numbered_styles == tuple(names[:9])
+    desk.turn_page()
+    desk.choose_number(3)
+    assert desk.style == names[11]
+    desk.turn_page()
+    assert desk.numbered_styles == tuple(names[18:])
+    desk.choose_number(9)  # there is none
+    assert desk.style == names[11]
+    desk.turn_page()
+    assert desk.numbered_styles == tuple(names[:9])
+
+
+def test_arrows_reach_every_style_and_the_numbers_follow() -> None:
+    names = [f"style-{number:02}" for number in range(1, 24)]
+    desk = Desk(Controls(((names[0], 1.0),)), names)
+    for name in [*names[1:], names[0]]:
+        desk.step_style(1)
+        assert desk.style == name and name in desk.numbered_styles
+
+
+def test_numbers_of_few_styles_stay() -> None:
+    desk = Desk(Controls((("a", 1.0),)), ["a", "b"])
+    desk.turn_page()
+    assert desk.numbered_styles == ("a", "b")

@@ -295,3 +295,24 @@ def test_no_thread_is_left_after_a_session(repetition: int) -> None:
     wait_until(lambda: session.latest_frame)
     session.close()
     assert threading.active_count() == before
+
+
+class DroppingSink(KeepingSink):
+    """Says that it has dropped seven frames."""
+
+    drops = "not kept"
+    num_dropped = 7
+
+
+def test_what_sinks_drop_is_counted_for_those_that_are_gone_too() -> None:
+    session = make_session()
+    gone, there = DroppingSink(), DroppingSink()
+    session.add_sink(gone)
+    session.add_sink(there)
+    session.add_sink(KeepingSink())
+    session.start()
+    wait_until(lambda: there.frames)
+    session.remove_sink(gone)
+    session.close()
+    assert session.final_status().dropped_later == {"not kept": 14}
+    assert session.final_status().as_json()["dropped_later"] == {"not kept": 14}

@@ -50,13 +50,14 @@ def keyboard(tmp_path: Path) -> Iterator[Keyboard]:
 def test_the_table_holds_every_key_of_the_issue_once() -> None:
     names = [name for key in KEYS for name in key.names]
     assert len(names) == len(set(names))
-    promised = "1 2 3 4 5 6 7 8 9 left right up down space s m t f r p i h q"
+    promised = "0 1 2 3 4 5 6 7 8 9 left right up down space s m t f r p i h q"
     assert set(promised.split()) <= set(names)
     assert all(key.text in "\n".join(help_lines()) for key in KEYS)
 
 
 PROMISES: dict[str, Callable[[Keyboard], object]] = {
     "7": lambda k: k.controls.mix == (("g", 1.0),),
+    "0": lambda k: k.overlay().notice and k.numbered_styles == NAMES[9:],
     "right": lambda k: k.style == "b",
     "left": lambda k: k.style == NAMES[-1],
     "down": lambda k: k.controls.strength == 0.9,
@@ -106,7 +107,7 @@ def test_what_a_key_has_changed_is_told(keyboard: Keyboard) -> None:
 def test_figures_name_rates_ages_drops_size_and_stages(keyboard: Keyboard) -> None:
     wait_until(lambda: keyboard.session.status.camera_rate)
     text = "\n".join(figure_lines(keyboard.session))
-    for word in ("fps", "p50 / p95 / p99", "dropped", "96 px", "identity"):
+    for word in ("fps", "p50 / p95 / p99", "dropped", "lost", "96 px", "identity"):
         assert word in text
 
 
@@ -222,7 +223,7 @@ def test_the_split_follows_the_mouse_without_a_new_frame(sent: Sent) -> None:
 @needs_qt
 def test_the_strip_chooses_and_shows_thumbnails(sent: Sent) -> None:
     panel = sent.window.desktop.panel
-    sent.until(lambda: len(panel._has_picture) == len(NAMES))
+    sent.until(lambda: panel.strip.num_pictures == len(NAMES))
     panel.strip.itemClicked.emit(panel.strip.item(4))
     assert sent.keyboard.style == "e"
     sent.until(lambda: panel.strip.currentRow() == 4)
@@ -231,13 +232,78 @@ def test_the_strip_chooses_and_shows_thumbnails(sent: Sent) -> None:
 
 
 @needs_qt
+def test_the_strip_scrolls_to_what_is_chosen_and_numbers_what_the_keys_choose(sent: Sent) -> None:
+    strip = sent.window.desktop.panel.strip
+    assert strip.item(0).text().split() == ["1", "a"] and strip.item(9).text() == "j"
+    sent.keyboard.press("0")
+    sent.until(lambda: strip.item(9).text().split() == ["1", "j"])
+    assert strip.item(0).text() == "a"
+    sent.keyboard.press("2")
+    sent.until(lambda: strip.currentRow() == 10)
+    seen = strip.viewport().rect()
+    assert seen.contains(strip.visualItemRect(strip.item(10)).center())
+    sent.keyboard.press("right")
+    sent.until(lambda: strip.currentRow() == 0)
+    assert seen.contains(strip.visualItemRect(strip.item(0)).center())
+
+
+@needs_qt
+def test_the_wheel_scrolls_the_strip(sent: Sent) -> None:
+    from PySide6.QtCore import QPoint, QPointF, Qt
+    from PySide6.QtGui import QWheelEvent
+
+    strip = sent.window.desktop.panel.strip
+    none, keys = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
+    phase, place = Qt.ScrollPhase.NoScrollPhase, QPointF(40, 40)
+    for turn in (-120, 120):
+        before = strip.horizontalScrollBar().value()
+        turned = QWheelEvent(place, place, QPoint(), QPoint(0, turn), none, keys, phase, False)
+        sent.window.app.sendEvent(strip.viewport(), turned)
+        assert (strip.horizontalScrollBar().value() - before) * turn < 0
+
+
+@needs_qt
+def test_a_chosen_thumbnail_is_not_tinted(sent: Sent) -> None:
+    from PySide6.QtGui import QIcon
+
+    strip = sent.window.desktop.panel.strip
+    sent.until(lambda: strip.num_pictures == len(NAMES))
+    pictures = [
+        strip.item(0).icon().pixmap(strip.iconSize(), mode).toImage()
+        for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected)
+    ]
+    assert pictures[0] == pictures[1]
+
+
+@needs_qt
+def test_buttons_press_keys(sent: Sent) -> None:
+    from PySide6.QtWidgets import QPushButton
+
+    for button in sent.window.desktop.panel.findChildren(QPushButton):
+        button.click()
+    assert sent.keyboard.shows_help and sent.keyboard.shows_figures
+    assert sent.keyboard.takes.is_recording and len(sent.keyboard.takes.pictures) == 1
+
+
+@needs_qt
+def test_the_help_fits_into_a_small_window(sent: Sent) -> None:
+    sent.window.desktop.resize(360, 320)
+    sent.keyboard.press("h")
+    sent.until(lambda: sent.canvas.height() < 220)
+    picture = sent.picture().astype(int)
+    bright = (picture > 150).all(axis=2)
+    assert bright.sum() > 100
+    assert not bright[-8:].any() and not bright[:, -4:].any()
+
+
+@needs_qt
 def test_sliders_move_the_controls_and_follow_the_keys(sent: Sent) -> None:
     panel = sent.window.desktop.panel
-    panel.strength.setValue(35)
-    panel.smooth.setValue(80)
+    panel.strength.slider.setValue(35)
+    panel.smooth.slider.setValue(80)
     assert (sent.keyboard.controls.strength, sent.keyboard.controls.smooth) == (0.35, 0.8)
     sent.keyboard.press("up")
-    sent.until(lambda: panel.strength.value() == 45)
+    sent.until(lambda: panel.strength.slider.value() == 45)
 
 
 @needs_qt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..frame import Frame
 
@@ -20,3 +20,16 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
     def abort(self, *, keep_partial: bool = False) -> None: ...
+
+
+@runtime_checkable
+class DroppingSink(Sink, Protocol):
+    """A sink of a live run: when it is too slow, the newest frame wins; `drops` says what is lost.
+
+    For example "not drawn" or "not recorded".
+    """
+
+    drops: str
+
+    @property
+    def num_dropped(self) -> int: ...

@@ -1,94 +1,80 @@
-"""The strip of styles and the sliders of the Qt window."""
+"""What lies below the picture of the Qt window: the strip of styles, sliders, buttons."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QPixmap
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
-    QListView,
-    QListWidget,
-    QListWidgetItem,
-    QSlider,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
-from .qt_canvas import as_image
+from .qt_strip import Strip
 from .window import WindowHost
 
-THUMBNAIL = QSize(112, 63)
+BUTTONS = (("Record", "r"), ("Picture", "p"), ("Figures", "i"), ("Help", "h"))
+"""For those who do not know the keys yet."""
+
+
+class Amount(QWidget):
+    """A slider from 0 to 1 with its name before it and its value behind."""
+
+    def __init__(self, name: str, changed: Callable[[float], None]) -> None:
+        super().__init__()
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, 100)
+        self.slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.slider.valueChanged.connect(lambda value: changed(value / 100))
+        self.slider.valueChanged.connect(self._write)
+        self._value = QLabel()
+        self._value.setMinimumWidth(self._value.fontMetrics().horizontalAdvance("100 %"))
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(QLabel(name))
+        layout.addWidget(self.slider, 1)
+        layout.addWidget(self._value)
+        self._write(0)
+
+    def show_value(self, value: float) -> None:
+        """Move the slider, unless a hand is on it; nothing is told."""
+        if not self.slider.isSliderDown():
+            self.slider.blockSignals(True)
+            self.slider.setValue(round(100 * value))
+            self.slider.blockSignals(False)
+            self._write(self.slider.value())
+
+    def _write(self, percent: int) -> None:
+        self._value.setText(f"{percent} %")
 
 
 class Panel(QWidget):
-    """The strip of styles and the sliders below the picture; each moves the desk."""
+    """Everything to click; each part moves the desk, or presses a key."""
 
     def __init__(self, host: WindowHost) -> None:
         super().__init__()
         self.host = host
-        self.strip = QListWidget()
-        self.strip.setViewMode(QListView.ViewMode.IconMode)
-        self.strip.setFlow(QListView.Flow.LeftToRight)
-        self.strip.setWrapping(False)
-        self.strip.setMovement(QListView.Movement.Static)
-        self.strip.setIconSize(THUMBNAIL)
-        self.strip.setFixedHeight(THUMBNAIL.height() + 46)
-        self.strip.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.strip.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        blank = QPixmap(THUMBNAIL)
-        blank.fill(QColor("#2a2d31"))
-        for number, name in enumerate(host.style_names, start=1):
-            label = f"{number} {name}" if number <= 9 else name
-            item = QListWidgetItem(QIcon(blank), label)
-            item.setData(Qt.ItemDataRole.UserRole, name)
-            self.strip.addItem(item)
-        self.strip.itemClicked.connect(self._clicked)
-        self.strength = self._slider(lambda value: host.set(strength=value))
-        self.smooth = self._slider(lambda value: host.set(smooth=value))
-        self._has_picture: set[str] = set()
-        self._lay_out()
+        self.strip = Strip(host)
+        self.strength = Amount("Strength", lambda value: host.set(strength=value))
+        self.smooth = Amount("Smoothing", lambda value: host.set(smooth=value))
+        row = QHBoxLayout()
+        row.setSpacing(14)
+        row.addWidget(self.strength, 1)
+        row.addWidget(self.smooth, 1)
+        for text, key in BUTTONS:
+            row.addWidget(self._button(text, key))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 8, 10, 8)
+        layout.setSpacing(6)
+        layout.addWidget(self.strip)
+        layout.addLayout(row)
 
     def refresh(self) -> None:
         """Show what the desk holds, and thumbnails that have been painted since."""
-        controls = self.host.controls
-        for slider, value in (
-            (self.strength, controls.strength),
-            (self.smooth, controls.smooth),
-        ):
-            if not slider.isSliderDown():
-                slider.blockSignals(True)
-                slider.setValue(round(100 * value))
-                slider.blockSignals(False)
-        for row in range(self.strip.count()):
-            item = self.strip.item(row)
-            name = item.data(Qt.ItemDataRole.UserRole)
-            if name == self.host.style and not item.isSelected():
-                self.strip.setCurrentItem(item)
-            pixels = self.host.thumbnails.get(name)
-            if pixels is not None and name not in self._has_picture:
-                self._has_picture.add(name)
-                item.setIcon(QIcon(QPixmap.fromImage(as_image(pixels)).scaled(THUMBNAIL * 2)))
+        self.strength.show_value(self.host.controls.strength)
+        self.smooth.show_value(self.host.controls.smooth)
+        self.strip.refresh()
 
-    def _clicked(self, item: QListWidgetItem) -> None:
-        self.host.choose_style(item.data(Qt.ItemDataRole.UserRole))
-
-    def _slider(self, changed: Callable[[float], None]) -> QSlider:
-        slider = QSlider(Qt.Orientation.Horizontal)
-        slider.setRange(0, 100)
-        slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        slider.valueChanged.connect(lambda value: changed(value / 100))
-        return slider
-
-    def _lay_out(self) -> None:
-        sliders = QHBoxLayout()
-        for text, slider in (("strength", self.strength), ("smoothing", self.smooth)):
-            sliders.addWidget(QLabel(text))
-            sliders.addWidget(slider)
-        sliders.addWidget(QLabel("H: help"))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 6)
-        layout.addWidget(self.strip)
-        layout.addLayout(sliders)
+    def _button(self, text: str, key: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(f"key {key.upper()}")
+        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        button.clicked.connect(lambda: self.host.press(key))
+        return button

@@ -28,6 +28,8 @@ class Recorder:
         SinkError: the file cannot be written; raised by the `write` or `close` that follows.
     """
 
+    drops = "not recorded"
+
     def __init__(
         self, path: Path, rate: Fraction | None = None, *, overwrite: bool = False
     ) -> None:

@@ -54,6 +54,8 @@ class VirtualCamera:
         DeviceError: no device, busy, forbidden; from `write` once the device has vanished.
     """
 
+    drops = "not sent"
+
     def __init__(self, options: VirtualCameraOptions) -> None:
         self.options = options
         self.warning = ""
@@ -94,6 +96,11 @@ class VirtualCamera:
         self._thread.join()
         if self._watch is not None:
             self._watch.close()
+
+    @property
+    def num_dropped(self) -> int:
+        """Frames that newer ones displaced before they were sent."""
+        return self._frames.num_dropped
 
     @property
     def error(self) -> BaseException | None:

@@ -25,7 +25,7 @@ class WindowHost(Protocol):
 
     `press` takes names of keys: "a" to "z", "1" to "9", "left", "right", "up", "down", "space",
     "escape". `shown` is to be called when a person can see a frame. `size_hw` is the camera's
-    size in pixels, `thumbnails` those painted so far.
+    size in pixels, `thumbnails` those painted so far, `numbered_styles` those of the keys 1 to 9.
     """
 
     @property
@@ -36,6 +36,9 @@ class WindowHost(Protocol):
 
     @property
     def style_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def numbered_styles(self) -> tuple[str, ...]: ...
 
     @property
     def thumbnails(self) -> Mapping[str, Pixels]: ...

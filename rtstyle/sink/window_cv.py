@@ -28,6 +28,8 @@ ASCII = str.maketrans(
 class CVWindow:
     """A sink that a person sees; `run` needs the main thread until the window closes."""
 
+    drops = "not drawn"
+
     def __init__(self, host: WindowHost, title: str = "rtstyle") -> None:
         self.host, self.title = host, title
         self._frames: Latest[Frame] = Latest()

@@ -25,12 +25,25 @@ KEY_NAMES = {
 }
 STYLE_SHEET = """
 QWidget { background: #16181b; color: #e6e6e6; }
-QListWidget { border: none; padding: 2px; font-size: 11px; }
-QListWidget::item { border: 2px solid transparent; border-radius: 4px; }
-QScrollBar { height: 6px; background: transparent; border: none; }
-QScrollBar::handle { background: #44484d; border-radius: 3px; }
+QLabel { color: #b9bdc2; }
+QListWidget { border: none; font-size: 11px; }
+QListWidget::item { border: 2px solid transparent; border-radius: 6px; padding: 2px; }
+QListWidget::item:hover { background: #202327; }
+QListWidget::item:selected { border-color: #e8b23a; color: #ffffff; background: #2a2d31; }
+QScrollBar:horizontal { height: 8px; background: transparent; border: none; }
+QScrollBar::handle:horizontal { background: #44484d; border-radius: 3px; min-width: 40px; }
+QScrollBar::handle:horizontal:hover { background: #6a6f75; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; }
-QListWidget::item:selected { border: 2px solid #e8b23a; color: #ffffff; background: #2a2d31; }
+QSlider { min-height: 20px; }
+QSlider::groove:horizontal { height: 4px; border-radius: 2px; background: #34383d; }
+QSlider::sub-page:horizontal { height: 4px; border-radius: 2px; background: #e8b23a; }
+QSlider::handle:horizontal {
+    width: 14px; height: 14px; margin: -5px 0; border-radius: 7px; background: #f2f2f2;
+}
+QPushButton { background: #26292e; border: none; border-radius: 6px; padding: 5px 12px; }
+QPushButton:hover { background: #34383d; }
+QPushButton:pressed { background: #e8b23a; color: #16181b; }
+QToolTip { background: #26292e; color: #e6e6e6; border: 1px solid #44484d; }
 """
 
 
@@ -71,6 +84,8 @@ class Desktop(QWidget):
 
 class QtWindow:
     """A sink that a person sees; `run` needs the main thread until the window closes."""
+
+    drops = "not drawn"
 
     def __init__(self, host: WindowHost, title: str = "rtstyle") -> None:
         self.app = QApplication.instance() or QApplication(["rtstyle"])
