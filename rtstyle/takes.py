@@ -17,28 +17,35 @@ MORE = ("", *(f"-{number}" for number in range(2, 100)))
 
 
 class Takes:
-    """Recordings and pictures of a session, in one folder; errors become notices."""
+    """Recordings and pictures of a session, in one folder; errors become notices, and are kept.
+
+    `recordings` and `pictures` are those that were written, or are about to be.
+    """
 
     def __init__(self, session: Session, folder: Path) -> None:
         self.session, self.folder = session, folder
         self.recordings: list[Path] = []
         self.pictures: list[Path] = []
+        self.errors: list[RtstyleError] = []
         self._recorder: Recorder | None = None
         self._threads: list[threading.Thread] = []
+        self._names: set[Path] = set()
 
     @property
     def is_recording(self) -> bool:
-        return self._recorder is not None
+        """Whether frames are being written; not once that has failed."""
+        return self._recorder is not None and self._recorder.error is None
 
     def toggle_recording(self) -> None:
         """Begin a recording, or finish the one under way."""
-        if self._recorder is None:
+        was_recording = self.is_recording
+        if self._recorder is not None:
+            self._stop_recording()
+        if not was_recording:
             try:
                 self.record(self._free_path(".mkv"))
             except RtstyleError as error:
                 self.session.tell(error.what)
-        else:
-            self._stop_recording()
 
     def record(self, path: Path, *, overwrite: bool = False, is_vital: bool = False) -> None:
         """Record what is painted into `path` until `toggle_recording` or `close`.
@@ -58,11 +65,21 @@ class Takes:
             self.session.tell("no picture yet")
             return
         path = self._free_path(".png")
+
         self.pictures.append(path)
-        self._begin(lambda: write_image(path, frame), f"saved {path.name}")
+
+        def save() -> str:
+            try:
+                write_image(path, frame)
+            except RtstyleError:
+                self.pictures.remove(path)
+                raise
+            return f"saved {path.name}"
+
+        self._begin(save)
 
     def close(self) -> None:
-        """Finish what is under way."""
+        """Finish what is under way; `errors` holds what could not be written."""
         if self._recorder is not None:
             self._stop_recording()
         for thread in self._threads:
@@ -72,16 +89,25 @@ class Takes:
         recorder, self._recorder = self._recorder, None
         assert recorder is not None
         self.session.remove_sink(recorder)
-        self.recordings.append(recorder.path)
-        # Flushing the encoder takes a moment that the window does not have.
-        self._begin(recorder.close, f"recorded {recorder.path.name}")
 
-    def _begin(self, work: Callable[[], None], message: str) -> None:
+        def finish() -> str:
+            recorder.close()
+            if not recorder.num_written:
+                return "nothing was recorded"
+            self.recordings.append(recorder.path)
+            return f"recorded {recorder.path.name}"
+
+        # Flushing the encoder takes a moment that the window does not have.
+        self._begin(finish)
+
+    def _begin(self, work: Callable[[], str]) -> None:
+        """Do it in a thread, and tell what it returns."""
+
         def run() -> None:
             try:
-                work()
-                self.session.tell(message)
+                self.session.tell(work())
             except RtstyleError as error:
+                self.errors.append(error)
                 self.session.tell(error.what)
 
         thread = threading.Thread(target=run, name="take")
@@ -90,6 +116,7 @@ class Takes:
 
     def _free_path(self, suffix: str) -> Path:
         stem = f"rtstyle-{datetime.now():%Y%m%d-%H%M%S}"
-        taken = {*self.pictures, *self.recordings}
         paths = (self.folder / f"{stem}{more}{suffix}" for more in MORE)
-        return next(path for path in paths if path not in taken and not path.exists())
+        path = next(path for path in paths if path not in self._names and not path.exists())
+        self._names.add(path)
+        return path

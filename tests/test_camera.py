@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -396,6 +397,14 @@ def test_a_network_camera_that_stalls_counts_as_lost(
         list(islice(source, 12))
         assert source.num_losses >= 1
         source.close()
+
+
+def test_a_server_that_never_answers_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rtstyle.capture.stream.OPEN_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/video"
+        with pytest.raises(SourceError, match="no answer in time"):
+            StreamSource(url)
 
 
 def test_a_stream_that_is_none_is_refused(tmp_path: Path) -> None:

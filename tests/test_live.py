@@ -262,6 +262,33 @@ def test_a_folder_that_cannot_be_written_is_a_notice(tmp_path: Path) -> None:
     session.close()
 
 
+def test_a_recording_that_fails_is_kept_as_an_error_and_leaves_no_file(tmp_path: Path) -> None:
+    session = make_session()
+    takes = Takes(session, tmp_path)
+    takes.record(tmp_path / "out.mkv")
+    assert takes._recorder is not None
+    takes._recorder._frames.stop(SinkError("no space left"))
+    assert not takes.is_recording
+    session.start()
+    wait_until(lambda: "no space" in session.notice)
+    takes.toggle_recording()  # begins the next one
+    assert takes.is_recording
+    takes.toggle_recording()
+    takes.close()
+    session.close()
+    assert [error.what for error in takes.errors] == ["no space left"]
+    assert tmp_path / "out.mkv" not in [*takes.recordings, *tmp_path.iterdir()]
+
+
+def test_a_recording_without_frames_is_none(tmp_path: Path) -> None:
+    session = make_session()
+    takes = Takes(session, tmp_path)
+    takes.toggle_recording()
+    takes.close()
+    session.close()
+    assert not takes.recordings and not list(tmp_path.iterdir()) and not takes.errors
+
+
 def test_thumbnails_are_painted_one_by_one_each_in_its_style() -> None:
     session, sink = make_session(), KeepingSink()
     session.add_sink(sink)

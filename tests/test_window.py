@@ -420,6 +420,59 @@ def test_live_without_a_window_records_and_reports(tmp_path: Path) -> None:
     assert "no display" in result.stderr
 
 
+LIVE = ("live", "--camera", "synthetic", "--window", "none", "--backend", "identity")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (("--record", "/proc/out.mkv", "--seconds", "1"), 4, "cannot be written"),
+        (("--record", "nowhere/out.mkv"), 4, "does not exist"),
+        (("--folder", "nowhere"), 4, "does not exist"),
+        (("--seconds", "-1"), 2, "--seconds"),
+        (("--camera", "nowhere.mp4"), 3, "nowhere.mp4 does not exist"),
+        (("--camera", "/dev/video99"), 5, "rtstyle cameras"),
+        (("--camera", "."), 3, "is a folder"),
+    ],
+)
+def test_what_cannot_work_is_told_in_three_lines(
+    tmp_path: Path, options: tuple[str, ...], code: int, words: str
+) -> None:
+    if "/proc" in str(options) and not sys.platform.startswith("linux"):
+        pytest.skip("needs a folder in which nobody can make files")
+    result = subprocess.run(
+        [sys.executable, "-m", "rtstyle", *LIVE, "--quiet", *options],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    errors = [line for line in result.stderr.splitlines() if not line.startswith("recording")]
+    assert result.returncode == code and words in result.stderr, result.stderr
+    assert 1 <= len(errors) <= 3
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.15, 0.3, 0.6])
+def test_ctrl_c_while_it_starts_leaves_no_traceback(tmp_path: Path, seconds: float) -> None:
+    script = "from rtstyle.__main__ import run; print(flush=True); run()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *LIVE],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode in (130, -signal.SIGINT), errors
+    assert "Traceback" not in errors and len(errors.splitlines()) <= 1
+
+
 needs_display = pytest.mark.skipif(
     any(shutil.which(tool) is None for tool in ("Xvfb", "xdotool", "openbox", "import")),
     reason="needs Xvfb, xdotool, openbox and ImageMagick",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from ..errors import DeviceError
+from ..errors import DeviceError, SourceError
 from . import Source
 from .camera import CameraMode, CameraSource
 from .cameras import Camera, find_camera, list_cameras
@@ -55,6 +55,8 @@ def _chosen(wanted: str | None, exclude: str | None) -> Camera:
     camera = find_camera(wanted, cameras) if wanted is not None else None
     if camera is not None:
         return camera
+    if wanted and _looks_like_a_path(Path(wanted)):
+        raise _no_file(Path(wanted))
     if not cameras:
         what = "no camera found" if wanted is None else f"no camera or file called '{wanted}'"
         raise DeviceError(what, "no camera is plugged in, or it is switched off", STAND_INS)
@@ -62,3 +64,19 @@ def _chosen(wanted: str | None, exclude: str | None) -> Camera:
     raise DeviceError(
         f"no camera or file called '{wanted}'", f"the cameras are: {found}", STAND_INS
     )
+
+
+def _looks_like_a_path(path: Path) -> bool:
+    return bool(path.suffix) or len(path.parts) > 1 or path.is_dir()
+
+
+def _no_file(path: Path) -> DeviceError | SourceError:
+    """What was named like a file or a device, but is neither."""
+    if path.is_relative_to("/dev"):
+        fix = "rtstyle cameras lists those that are there"
+        return DeviceError(
+            f"there is no camera {path}", "it is unplugged, or has another name", fix
+        )
+    if path.is_dir():
+        return SourceError(f"{path} is a folder", fix="name a video file")
+    return SourceError(f"{path} does not exist", fix="name a video file, a camera or a URL")

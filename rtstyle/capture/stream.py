@@ -91,7 +91,7 @@ class StreamSource:
             except (OSError, ValueError, MemoryError) as error:
                 raise SourceError(f"the stream {self.name} broke off", str(error)) from error
             except av.error.FFmpegError as error:
-                raise SourceError(f"the stream {self.name} stalled", str(error)) from error
+                raise SourceError(f"the stream {self.name} stalled", _reason(error)) from error
         return Frame(pixels, 0, 0, Fraction(1, 30), time.monotonic())
 
 
@@ -108,10 +108,17 @@ def _opened(url: str, name: str) -> InputContainer:
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise SourceError(
             f"cannot open the stream {name}",
-            str(error).replace(url, name),
+            _reason(error),
             "a live stream is MJPEG over http, RTSP, or MPEG-TS; for films give the file's path",
         ) from error
     if not container.streams.video:
         container.close()
         raise SourceError(f"the stream {name} has no pictures")
     return container
+
+
+def _reason(error: Exception) -> str:
+    """Why, without the numbers of FFmpeg and the address, which may hold a password."""
+    if isinstance(error, av.error.ExitError):
+        return "no answer in time"
+    return getattr(error, "strerror", None) or str(error).split(": '")[0]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from rtstyle.controls import Compare
+from rtstyle.errors import SinkError
 
 from . import displays, starting, styling
 
@@ -39,6 +40,8 @@ def live(
     overwrite: styling.OverwriteOption = False,
 ) -> None:
     """See yourself painted, live. H in the window lists the keys."""
+    if not folder.is_dir():
+        raise SinkError(f"the folder {folder} does not exist", fix="make it first")
     kind = displays.choose_window(window, records=record is not None)
     shown = cast(Compare, starting.one_of(compare, Compare, "--compare"))
     start = starting.Start(source, look, options, look.controls(compare=shown))
@@ -59,6 +62,8 @@ def live(
         },
     )
     starting.say(facts, as_json=options.as_json, quiet=options.quiet)
+    if keyboard.takes.errors:
+        raise keyboard.takes.errors[0]
     if codes:
         raise typer.Exit(codes[0])
 

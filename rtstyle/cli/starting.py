@@ -71,6 +71,10 @@ class CameraOptions:
     rate: RateOption = 30
     seconds: SecondsOption = None
 
+    def __post_init__(self) -> None:
+        if self.seconds is not None and self.seconds <= 0:
+            raise UsageError(f"--seconds must be more than 0, got {self.seconds:g}")
+
     @property
     def mode(self) -> CameraMode:
         """What to ask the camera for.

@@ -40,7 +40,7 @@ class Recorder:
         options = VideoSinkOptions(rate=rate, overwrite=overwrite, **settings)  # type: ignore[arg-type]
         self._sink = VideoSink(path, options)
         self._frames: Latest[Frame] = Latest(WAITING_FRAMES)
-        self._num_written = 0
+        self.num_written = 0
         self._thread = threading.Thread(target=self._record, name="recorder")
         self._thread.start()
 
@@ -48,6 +48,11 @@ class Recorder:
     def num_dropped(self) -> int:
         """Frames that the encoder had no time for."""
         return self._frames.num_dropped
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why it has ceased to record, if it has."""
+        return self._frames.error
 
     def write(self, frame: Frame) -> None:
         try:
@@ -63,7 +68,7 @@ class Recorder:
         if self._frames.error is not None:
             self._sink.abort()
             raise self._frames.error
-        if not self._num_written:
+        if not self.num_written:
             self._sink.abort()
             return
         try:
@@ -83,6 +88,6 @@ class Recorder:
             for frame in self._frames:
                 first_pts = frame.pts if first_pts is None else first_pts
                 self._sink.write(replace(frame, pts=frame.pts - first_pts))
-                self._num_written += 1
+                self.num_written += 1
         except Exception as error:
             self._frames.stop(error)
