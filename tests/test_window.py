@@ -363,6 +363,19 @@ def test_the_plain_window_draws_picture_split_and_overlays(keyboard: Keyboard) -
     assert (drawn(frame, keyboard) > 200).all(axis=2).sum() > 100
 
 
+def test_text_over_a_small_picture_is_whole_in_the_plain_window(keyboard: Keyboard) -> None:
+    from rtstyle.sink.window_cv import drawn
+
+    frame = keyboard.session.latest_frame
+    assert frame is not None
+    keyboard.press("h")
+    keyboard.press("i")
+    picture = drawn(frame, keyboard)
+    assert picture.shape[1] / picture.shape[0] == pytest.approx(160 / 96, abs=0.01)
+    bright = (picture > 200).all(axis=2)
+    assert bright.any() and not bright[-8:].any() and not bright[:, -8:].any()
+
+
 def test_codes_of_the_plain_window_become_names_of_keys() -> None:
     from rtstyle.sink.window_cv import KEY_CODES, key_name
 

@@ -17,7 +17,7 @@ from .window import WindowHost
 MARGIN_PX = 12
 AREA_BELOW = 0.6
 COLUMN_GAP = 3
-FONT_SIZES = (10, 9, 8, 7, 6)
+FONT_SIZES = (10, 9, 8, 7, 6, 5)
 """Points; the largest that fits into the window is taken."""
 
 

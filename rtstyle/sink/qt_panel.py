@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from .qt_strip import Strip
 from .window import WindowHost
 
 BUTTONS = (("Record", "r"), ("Picture", "p"), ("Figures", "i"), ("Help", "h"))
 """For those who do not know the keys yet."""
+BUTTONS_FROM_PX = 640
+"""In a narrower window the sliders need their room."""
 
 
 class Amount(QWidget):
@@ -58,9 +69,11 @@ class Panel(QWidget):
         row.setSpacing(14)
         row.addWidget(self.strength, 1)
         row.addWidget(self.smooth, 1)
-        for text, key in BUTTONS:
-            row.addWidget(self._button(text, key))
+        self._buttons = [self._button(text, key) for text, key in BUTTONS]
+        for button in self._buttons:
+            row.addWidget(button)
         layout = QVBoxLayout(self)
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
         layout.setContentsMargins(10, 8, 10, 8)
         layout.setSpacing(6)
         layout.addWidget(self.strip)
@@ -71,6 +84,10 @@ class Panel(QWidget):
         self.strength.show_value(self.host.controls.strength)
         self.smooth.show_value(self.host.controls.smooth)
         self.strip.refresh()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        for button in self._buttons:
+            button.setVisible(event.size().width() >= BUTTONS_FROM_PX)
 
     def _button(self, text: str, key: str) -> QPushButton:
         button = QPushButton(text)
