@@ -291,7 +291,7 @@ def test_the_help_fits_into_a_small_window(sent: Sent) -> None:
     sent.keyboard.press("h")
     sent.until(lambda: sent.canvas.height() < 220)
     picture = sent.picture().astype(int)
-    bright = (picture > 150).all(axis=2)
+    bright: Any = (picture > 150).all(axis=2)
     assert bright.sum() > 100
     assert not bright[-8:].any() and not bright[:, -4:].any()
 
@@ -372,7 +372,7 @@ def test_text_over_a_small_picture_is_whole_in_the_plain_window(keyboard: Keyboa
     keyboard.press("i")
     picture = drawn(frame, keyboard)
     assert picture.shape[1] / picture.shape[0] == pytest.approx(160 / 96, abs=0.01)
-    bright = (picture > 200).all(axis=2)
+    bright: Any = (picture > 200).all(axis=2)
     assert bright.any() and not bright[-8:].any() and not bright[:, -8:].any()
 
 
