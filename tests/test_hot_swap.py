@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -278,6 +280,38 @@ def test_for_files_every_frame_waits_so_that_two_runs_are_the_same() -> None:
     assert [broken.paint(), broken.paint()] == [SLOW, SLOW]
     assert broken.num_loads == 1
     broken.engine.close()
+
+
+def test_for_files_preparing_waits_for_the_fast_engine() -> None:
+    pair = Pair(waits=True)
+    pair.engine.prepare(8, 8)
+    assert pair.fast.is_prepared(8, 8) and pair.slow.is_prepared(8, 8)
+    pair.engine.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals to a thread are POSIX's")
+def test_ctrl_c_ends_the_wait_for_a_compilation() -> None:
+    slow, building = Painter("openvino", SLOW), threading.Event()
+    stopped: list[bool] = []
+
+    def load(watch: BuildWatch) -> Painter:
+        building.set()
+        stopped.append(watch.cancelled.wait(PATIENCE_SECONDS))
+        raise EngineError("compiling was stopped")
+
+    engine = HotSwapEngine(slow, "tensorrt", load, waits=True)
+
+    def interrupt() -> None:
+        building.wait(PATIENCE_SECONDS)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    presser = threading.Thread(target=interrupt)
+    presser.start()
+    with pytest.raises(KeyboardInterrupt):
+        engine.prepare(8, 8)
+    presser.join()
+    engine.close()
+    assert stopped == [True]
 
 
 def test_a_stream_gets_every_frame_through_the_swap_and_a_failure(pair: Pair) -> None:

@@ -49,6 +49,7 @@ class HotSwapEngine:
         self._fast: FastEngine | None = None
         self._watch = BuildWatch(Announcer(f"{name} compiles") if waits else None)
         self._worker: threading.Thread | None = None
+        self._worked = threading.Event()
         self._asked: tuple[int, int] | None = None
         self._refused: set[tuple[int, int]] = set()
         self._failure = ""
@@ -134,12 +135,15 @@ class HotSwapEngine:
         if is_idle and (height, width) not in self._refused:
             worker = self._start_worker((height, width))
             if self._waits:
+                # Python takes a thread for ended whose `join` Ctrl-C breaks off; `close` joins it.
+                self._worked.wait()
                 worker.join()
                 return self._ready(height, width)
         return None
 
     def _start_worker(self, size: tuple[int, int]) -> threading.Thread:
         name = f"{self._name} {size[1]}x{size[0]}"
+        self._worked.clear()
         self._worker = threading.Thread(target=self._work, args=size, name=name, daemon=True)
         self._worker.start()
         return self._worker
@@ -160,6 +164,8 @@ class HotSwapEngine:
                 logger.warning(
                     "%s is not used for %dx%d: %s", self._name, width, height, _text(error)
                 )
+        finally:
+            self._worked.set()
 
     def _fail(self, fast: FastEngine, error: Exception) -> None:
         self._give_up("failed while painting", error)
