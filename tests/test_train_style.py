@@ -203,7 +203,7 @@ def test_fitting_lowers_the_loss_and_leaves_the_generator_alone(run: StyleFit) -
 
     def loss() -> float:
         with torch.no_grad():
-            return run._total(run.losses(image, run.vector)).item()
+            return run._total(run.losses(image, run.see(image), run.vector)).item()
 
     at_first = loss()
     losses = []

@@ -32,7 +32,7 @@ MIN_PICTURE_PX = 128
 """A smaller picture has too few brush strokes to learn from."""
 MIN_PHOTOS = 2
 CALIBRATION_BATCHES = 8
-START_CROPS = 4
+START_CROPS = 2
 WARM_UP_STEPS = 20
 SHIPPED_PHOTOS = Path(rtstyle.__file__).resolve().parent / "photos"
 
@@ -117,10 +117,11 @@ class StyleFit:
     def start_from(self, vectors: Sequence[NDArray[np.float32]]) -> int:
         """Begin with that of the vectors (P,) that already comes nearest; its index."""
         image = self._batch(START_CROPS)
+        seen = self.see(image)
         scores = []
         with torch.no_grad():
             for vector in vectors:
-                terms = self.losses(image, torch.from_numpy(vector).to(self.device))
+                terms = self.losses(image, seen, torch.from_numpy(vector).to(self.device))
                 scores.append(self._total(terms).item())
             best = int(np.argmin(scores))
             self.vector.copy_(torch.from_numpy(vectors[best]))
@@ -132,18 +133,26 @@ class StyleFit:
         rate = self.options.learning_rate * warm * 0.5 * (1 + np.cos(np.pi * min(1.0, share)))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        terms = self.losses(self._batch(self.options.batch), self.vector)
+        image = self._batch(self.options.batch)
+        terms = self.losses(image, self.see(image), self.vector)
         self.optimizer.zero_grad(set_to_none=True)
         self._total(terms).backward()
         self.optimizer.step()
         self.step += 1
         return {name: value.item() for name, value in terms.items()}
 
-    def losses(self, image: Tensor, vector: Tensor) -> dict[str, Tensor]:
-        """Loss terms, named as in `Weights`, for photos (B, 3, H, W) in the style `vector` (P,)."""
+    @torch.no_grad()
+    def see(self, image: Tensor) -> Tensor:
+        """Content features of photos (B, 3, H, W)."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=computes_in_bf16()):
-            with torch.no_grad():
-                seen = self.features(image, until=CONTENT_LAYER)[CONTENT_LAYER]
+            return self.features(image, until=CONTENT_LAYER)[CONTENT_LAYER]
+
+    def losses(self, image: Tensor, seen: Tensor, vector: Tensor) -> dict[str, Tensor]:
+        """Loss terms, named as in `Weights`, for photos (B, 3, H, W) in the style `vector` (P,).
+
+        `seen` are the photos' content features.
+        """
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=computes_in_bf16()):
             output = self.net(image, vector.expand(len(image), -1)).float()
             found = self.features(output)
         distances = [
