@@ -42,7 +42,9 @@ class Protocol:
     memory: int = 100
     """Steps that L-BFGS remembers."""
     bfloat16: bool = True
-    """Whether the curves' convolutions are computed in bfloat16; scores never are."""
+    """Whether the curves' convolutions are computed in bfloat16; scores never are. Seen on one pair:
+    the losses of its images in float32 are within 0.2 % of the curve, and its end is 0.136 in both;
+    on the way, rounding moves a curve by two or three evaluations."""
     features_sha256: str = ""
 
     def asdict(self) -> dict[str, float | int | str]:
@@ -81,10 +83,10 @@ class Gatys:
         return {layer: gram_matrix(features) for layer, features in found.items()}
 
     @torch.no_grad()
-    def score(self, painted: Pixels, photo: Pixels, targets: dict[str, Tensor]) -> Score:
-        """Losses of `painted` as a painting of `photo`, both (H, W, 3)."""
+    def score(self, painted: Pixels, content: Tensor, targets: dict[str, Tensor]) -> Score:
+        """Losses of `painted` (H, W, 3) as a painting of the photo with that `content`."""
         found = self.features(to_tensor(painted))
-        content, style = self._terms(found, self._content(photo), targets)
+        content, style = self._terms(found, content, targets)
         return Score(content.item(), style.item(), self._total(content, style).item())
 
     def curve(self, photo: Pixels, targets: dict[str, Tensor]) -> list[float]:
@@ -94,7 +96,7 @@ class Gatys:
         are, before each evaluation.
         """
         protocol = self.protocol
-        content = self._content(photo)
+        content = self.content(photo)
         image = self._start(photo).requires_grad_()
         losses: list[float] = []
 
@@ -129,9 +131,10 @@ class Gatys:
         random = torch.Generator().manual_seed(0)
         return (0.5 + torch.randn(start.shape, generator=random) / 255).clamp(0, 1)
 
-    def _content(self, photo: Pixels) -> Tensor:
-        with torch.no_grad():
-            return self.features(to_tensor(photo), until=CONTENT_LAYER)[CONTENT_LAYER]
+    @torch.no_grad()
+    def content(self, photo: Pixels) -> Tensor:
+        """Content features (1, C, H / 4, W / 4) of a photo (H, W, 3)."""
+        return self.features(to_tensor(photo), until=CONTENT_LAYER)[CONTENT_LAYER]
 
     def _terms(
         self, found: dict[str, Tensor], content: Tensor, targets: dict[str, Tensor]

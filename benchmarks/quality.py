@@ -33,6 +33,8 @@ from .machine import RESULTS, machine_facts
 from .measure import write_result
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from train.recipe import Recipe
 
 SCHEMA = 1
@@ -46,6 +48,15 @@ PHOTOS = (
 """A man's face, a lighthouse, a tiger, a woman before fruit, windmills."""
 FEATURES = "features/vgg16_relu4_3_fp16.pth"
 WORST_TO_REACH, MEAN_TO_REACH = 25, 50
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A photo (H, W, 3) and its content features."""
+
+    pixels: Pixels
+    content: Tensor
+
 
 Paint = Callable[[Pixels], Pixels]
 
@@ -146,15 +157,15 @@ def add_curves(
 
 
 def measure(
-    painter: Painter, gatys: Gatys, photos: dict[str, Pixels], cache: CurveCache
+    painter: Painter, gatys: Gatys, photos: dict[str, Photo], cache: CurveCache
 ) -> dict[str, Any]:
     """Figures of one painter: means over the photos; with curves, over those that have one."""
     targets = gatys.targets(painter.picture)
     rows = []
     for name, photo in photos.items():
-        painted = painter.paint(photo)
-        score = gatys.score(painted, photo, targets)
-        row = {**asdict(score), "luma_ssim": luma_ssim(painted, photo)}
+        painted = painter.paint(photo.pixels)
+        score = gatys.score(painted, photo.content, targets)
+        row = {**asdict(score), "luma_ssim": luma_ssim(painted, photo.pixels)}
         if (curve := cache.get(painter.picture.name, name)) is not None:
             row["net_over_opt"] = score.loss / curve[-1]
             row["equivalent_iterations"] = equivalent_iterations(score.loss, curve)
@@ -215,8 +226,9 @@ def main() -> None:
     pairs = list(missing_pairs([one.picture for one in painters], list(photos), cache))
     add_curves(gatys, pairs[: options.pairs], photos, cache)
     results = {}
+    seen = {name: Photo(pixels, gatys.content(pixels)) for name, pixels in photos.items()}
     for painter in painters:
-        results[painter.name] = found = measure(painter, gatys, photos, cache)
+        results[painter.name] = found = measure(painter, gatys, seen, cache)
         figures = "  ".join(f"{k} {v:.3f}" for k, v in found.items() if isinstance(v, float))
         print(f"{painter.name:34s} {figures}", file=sys.stderr)
     report = {
