@@ -23,6 +23,7 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .api import styles_like as styles_like
     from .api import stylize as stylize
     from .controls import Controls as Controls
     from .frame import Frame as Frame
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
 _LAZY = {
     "Controls": "controls",
     "Frame": "frame",
+    "styles_like": "api",
     "stylize": "api",
 }
-__all__ = ["Controls", "Frame", "stylize"]
+__all__ = ["Controls", "Frame", "styles_like", "stylize"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,12 +8,14 @@ from functools import lru_cache
 import numpy as np
 
 from .controls import Controls
+from .descriptor import describe
 from .frame import Pixels, check_pixels
 from .inference import Engine, GpuOptions, load_engine
 from .own_styles import with_own_styles
 from .pipeline import paint_pixels
 from .shelf import DEFAULT_GENERATOR, find_generator
-from .style import Style, StyleBank, load_styles
+from .style import AUTO, Style, StyleBank, load_styles
+from .style_graph import load_graph
 
 
 def load(
@@ -53,7 +55,7 @@ def stylize(
 
     Args:
         pixels: RGB, uint8, (H, W, 3), any size.
-        style: a style's name, or names with shares to mix.
+        style: a style's name, "auto" for the first of `styles_like`, or names with shares to mix.
         strength: 0 gives `pixels` exactly, 1 the whole style.
         size_px: height at which to paint; the result always has the size of `pixels`.
         keep_colors: take only luma from the painting.
@@ -69,10 +71,25 @@ def stylize(
     """
     pixels = np.ascontiguousarray(pixels)
     check_pixels(pixels)
+    if style == AUTO:
+        style = styles_like(pixels, generator)[0][0]
     mix = ((style, 1.0),) if isinstance(style, str) else tuple(style.items())
     controls = Controls(mix, strength=strength, size_px=size_px, keep_colors=keep_colors)
     engine, bank = _loaded(generator, backend)
     return paint_pixels(engine, bank, pixels, controls)
+
+
+def styles_like(pixels: Pixels, generator: str = DEFAULT_GENERATOR) -> list[tuple[str, float]]:
+    """The styles of a generator's bank with scores that sum to 1, the most fitting first.
+
+    What fits is told in `rtstyle.style_graph`; `pixels` are RGB, uint8, (H, W, 3).
+
+    Raises:
+        EngineError: no such generator.
+        StyleError: its bank has no graph of styles.
+    """
+    shelved = find_generator(generator)
+    return load_graph(shelved.graph, load_styles(shelved.styles)).ranked([describe(pixels)])
 
 
 _loaded = lru_cache(maxsize=2)(load)

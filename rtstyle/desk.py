@@ -99,9 +99,12 @@ class Desk:
     def mix_on(self, now_seconds: float) -> None:
         """Cross-fade to half of this style and half of the next; from there, to all of the next."""
         if len(self.controls.mix) > 1:
-            mix: Mix = ((self.style, 1.0),)
+            self.fade_to(((self.style, 1.0),), now_seconds)
         else:
-            mix = ((self.style, 0.5), (self._neighbour(1), 0.5))
+            self.fade_to(((self.style, 0.5), (self._neighbour(1), 0.5)), now_seconds)
+
+    def fade_to(self, mix: Mix, now_seconds: float) -> None:
+        """Cross-fade to a mix."""
         self._fade = Fade(self.at(now_seconds).mix, mix, now_seconds)
         self.set(mix=mix)
 

@@ -45,6 +45,18 @@ class Handoff(Generic[T]):
             self._values.append(value)
             self._changed.notify_all()
 
+    def offer(self, value: T) -> None:
+        """`put` for a sink whose reader is its own thread: that it has left is no fault.
+
+        Raises:
+            BaseException: what the reader failed with.
+        """
+        try:
+            self.put(value)
+        except Stopped:
+            if self._error is not None:
+                raise self._error from None
+
     def end(self, error: BaseException | None = None) -> None:
         """No more values will come; with `error`, the consumer raises it after the last value."""
         with self._changed:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .errors import SinkError, StyleError, UsageError
-from .style import StyleBank, load_styles, save_styles
+from .style import AUTO, StyleBank, load_styles, save_styles
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +73,12 @@ def check_name(name: str, bank: StyleBank) -> None:
             f"a style cannot be called '{name}'",
             "its name may have letters, digits, '-' and '_'",
             f"name it with --name {plain_name(name) or 'NAME'}",
+        )
+    if name.lower() == AUTO:
+        raise UsageError(
+            f"a style cannot be called '{name}'",
+            "that word chooses a style by the content",
+            "choose another with --name",
         )
     if name.lower() in (taken.lower() for taken in bank.names):
         raise UsageError(

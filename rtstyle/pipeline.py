@@ -214,10 +214,17 @@ class Pipeline:
 
 
 class StillsPipeline(Pipeline):
-    """For pictures of which none follows from the one before it."""
+    """For pictures of which none follows from the one before it.
+
+    `choose_mix`, where given, replaces the mix of the controls, picture by picture.
+    """
+
+    choose_mix: Callable[[Frame], tuple[tuple[str, float], ...]] | None = None
 
     def begin(self, frame: Frame, controls: Controls) -> Callable[[], Frame]:
         self.reset()
+        if self.choose_mix is not None:
+            controls = replace(controls, mix=self.choose_mix(frame))
         return super().begin(frame, controls)
 
 

@@ -13,7 +13,7 @@ DEFAULT_GENERATOR = "fast"
 
 @dataclass(frozen=True)
 class ShelvedGenerator:
-    """The files of one generator: `NAME.onnx`, `NAME.fp16.onnx`, `NAME.styles`, `NAME.md`."""
+    """The files of one generator: `NAME.onnx`, `NAME.fp16.onnx`, `NAME.styles` and so on."""
 
     name: str
     folder: Path
@@ -32,6 +32,11 @@ class ShelvedGenerator:
     def styles(self) -> Path:
         """Its bank of styles."""
         return self.folder / f"{self.name}.styles"
+
+    @property
+    def graph(self) -> Path:
+        """Which of its styles is right for a picture (`rtstyle.style_graph`)."""
+        return self.folder / f"{self.name}.graph"
 
     @property
     def card(self) -> Path:

@@ -16,6 +16,9 @@ from .errors import StyleError
 ORIGINAL = "original"
 """The style that changes nothing; mixing with it weakens another."""
 
+AUTO = "auto"
+"""What users write for the style that is right for the content (`rtstyle.style_graph`)."""
+
 SCHEMA = 1
 
 THUMBNAIL_PREFIX = "thumbnail:"

@@ -186,6 +186,26 @@ def test_image_paints_a_picture_and_a_folder(rtstyle: Run, photo: Path, tmp_path
     assert sorted(p.name for p in (tmp_path / "painted").iterdir()) == ["one.png", "two.png"]
 
 
+def test_style_auto_goes_by_the_content_and_says_so(
+    rtstyle: Run, photo: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rtstyle("styles", "--like", photo, "--json") == 0
+    liked = json.loads(capsys.readouterr().out)["styles"]
+    assert sum(each["score"] for each in liked) == pytest.approx(1, abs=0.01)
+    assert rtstyle("styles", "--like", photo) == 0
+    assert liked[0]["name"] in capsys.readouterr().out.splitlines()[0]
+    assert rtstyle("image", photo, tmp_path / "auto.png", "--style", "auto") == 0
+    assert f"photo.png: style {liked[0]['name']}" in capsys.readouterr().err
+    assert rtstyle("image", photo, tmp_path / "named.png", "--style", liked[0]["name"]) == 0
+    painted = [np.array(Image.open(tmp_path / name)) for name in ("auto.png", "named.png")]
+    np.testing.assert_array_equal(*painted)
+    capsys.readouterr()
+    assert rtstyle("video", clip, tmp_path / "out.mp4", "--style", "auto", "--json") == 0
+    said = capsys.readouterr()
+    assert f"style {next(iter(json.loads(said.out)['style']))}, by its content" in said.err
+    assert rtstyle("image", photo, tmp_path / "no.png", "--mix", "auto:1,scream:1") == 2
+
+
 def test_image_paints_only_faces_and_each_picture_of_a_folder_for_itself(
     rtstyle: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -89,6 +89,18 @@ def test_stop_frees_a_producer_that_waits_for_room() -> None:
     assert left.is_set()
 
 
+def test_what_is_offered_to_a_reader_that_left_is_lost_unless_it_failed() -> None:
+    left: Latest[int] = Latest()
+    left.stop()
+    left.offer(1)
+    failed: Latest[int] = Latest()
+    failed.offer(1)
+    assert failed.take() == 1
+    failed.stop(ValueError("why"))
+    with pytest.raises(ValueError, match="why"):
+        failed.offer(2)
+
+
 def test_capacity_is_checked() -> None:
     with pytest.raises(ValueError, match="capacity"):
         Lossless(0)

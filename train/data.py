@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from rtstyle.capture import IMAGE_SUFFIXES
+
 from .errors import TrainError
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 MIN_PHOTOS = 8
 FILM_PX = 288
 MAX_FILM_FRAMES = 250

@@ -56,7 +56,7 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def open_source(spec: str, options: VideoSourceOptions | None = None) -> Source:

@@ -11,9 +11,8 @@ import numpy as np
 
 from ..errors import SourceError
 from ..frame import Frame, Pixels
-from . import SourceInfo
+from . import IMAGE_SUFFIXES, SourceInfo
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 MAX_PIXELS = 36_000_000
 """Larger pictures are refused: a small file can claim any size."""
 
@@ -53,9 +52,9 @@ def list_images(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise SourceError(f"no such file or folder: {path}")
-    files = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+    files = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
     if not files:
-        raise SourceError(f"no pictures in {path}", f"known endings: {', '.join(SUFFIXES)}")
+        raise SourceError(f"no pictures in {path}", f"known endings: {', '.join(IMAGE_SUFFIXES)}")
     return files
 
 

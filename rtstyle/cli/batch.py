@@ -44,13 +44,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job; `state` is "done", "skipped", "failed" or "not started"."""
+    """What became of a job; `state` is "done", "skipped", "failed" or "not started".
+
+    `style` names what it was painted with.
+    """
 
     source: str
     output: str
     state: str
     exit_code: int = 0
     error: str = ""
+    style: str = ""
 
 
 def batch(
@@ -130,6 +134,7 @@ class Runs:
         self._num_ended += 1
         if not self._quiet:
             text = outcome.error.partition("\n")[0].removeprefix("error: ") or outcome.output
+            text += f" (style {outcome.style})" if outcome.style else ""
             line = (
                 f"[{self._num_ended}/{self._num_jobs}] {job.source.name}: {outcome.state}: {text}"
             )
@@ -144,24 +149,25 @@ class Runs:
             process.send_signal(number)
 
     def _paint(self, job: Job) -> Outcome:
-        command = [sys.executable, "-m", "rtstyle", "video", *self._arguments]
+        command = [sys.executable, "-m", "rtstyle", "video", "--json", *self._arguments]
         command += ["--", str(job.source.absolute()), str(job.output.absolute())]
         # Its own session: Ctrl-C in a terminal must reach it once, through `interrupt`.
         process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             errors="replace", start_new_session=True,
         )  # fmt: skip
         self._processes.add(process)
         if self._stop.is_set():
             process.send_signal(self.signal_number)
-        error = process.communicate()[1].strip()
+        output, error = process.communicate()
         self._processes.discard(process)
         if process.returncode == 0:
-            return Outcome(str(job.source), str(job.output), "done")
+            style = "+".join(json.loads(output)["style"])
+            return Outcome(str(job.source), str(job.output), "done", style=style)
         if process.returncode in COMMON_FAILURES:
             self._stop.set()
         code = process.returncode if process.returncode > 0 else 1
-        what = error or f"the process ended with {process.returncode}"
+        what = error.strip() or f"the process ended with {process.returncode}"
         return Outcome(str(job.source), str(job.output), "failed", code, what)
 
 

@@ -91,6 +91,7 @@ def open_session(
         source.close()
         raise
     session.add_sink(output, is_vital=True)
+    ready.watch(session, quiet=quiet)
     if not quiet:
         if output.warning:
             print(output.warning, file=sys.stderr)

@@ -11,7 +11,7 @@ import typer
 
 from rtstyle.errors import UsageError
 
-from . import styling
+from . import choosing, styling
 from .progress import ProgressReport
 
 SCHEMA = 1
@@ -41,22 +41,30 @@ def image(
     outputs = output_paths(source, output, opened.files)
     sink = ImageSink(outputs, overwrite=overwrite)
     engine, bank, chosen = styling.load_painter(options.generator, options.backend, look.asked)
+    chooser: choosing.Chooser | None = None
     with ProgressReport(source.name, opened.info.duration_seconds, 0.0, quiet=quiet) as progress:
         pipeline = StillsPipeline(engine, bank, face_options)
+        if chosen == styling.AUTO_STYLE:
+            chooser = choosing.Chooser(options.generator, bank)
+            pipeline.choose_mix = lambda frame: chooser.choose(
+                [frame.pixels], opened.files[frame.index].name
+            )
         report = run(opened, pipeline, sink, replace(controls, mix=chosen), progress)
     if options.as_json:
         facts = {
             "schema": SCHEMA,
             "outputs": [str(path) for path in outputs],
             "style": dict(chosen),
+            **({"styles": chooser.names} if chooser else {}),
             "backend": engine.info.backend,
             "precision": engine.info.precision,
             "seconds": round(report.elapsed_seconds, 3),
         }
         print(json.dumps(facts, indent=2))
     if not quiet:
-        for remark in pipeline.people.remarks:
-            print(f"note: {remark}", file=sys.stderr)
+        remarks = [f"note: {remark}" for remark in pipeline.people.remarks]
+        for line in [*(chooser.lines if chooser else []), *remarks]:
+            print(line, file=sys.stderr)
         what = str(output) if len(outputs) == 1 else f"{output}: {len(outputs)} pictures"
         print(f"{what} ({report.elapsed_seconds:.1f} s)", file=sys.stderr)
 

@@ -88,6 +88,7 @@ def open_session(start: starting.Start, kind: str, folder: Path) -> tuple[Sessio
         Desk(ready.controls, ready.pipeline.bank.names),
         draws_split=kind != "none",
     )
+    ready.watch(session, quiet=start.options.quiet)
     return session, Keyboard(session, Takes(session, folder))
 
 

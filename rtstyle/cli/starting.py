@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
@@ -19,6 +20,7 @@ from rtstyle.controls import Controls
 from rtstyle.errors import UsageError
 
 from . import regions, styling
+from .choosing import Chooser, FirstLook
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -105,11 +107,21 @@ class Start:
 
 @dataclass(frozen=True)
 class Started:
-    """An open source, and a pipeline whose engine is compiled for its pictures."""
+    """An open source, and a pipeline whose engine is compiled for its pictures.
+
+    `chooser` is there for `--style auto`; until it has chosen, pictures stay as they are.
+    """
 
     source: SteadySource
     pipeline: Pipeline
     controls: Controls
+    chooser: Chooser | None = None
+
+    def watch(self, session: Session, *, quiet: bool) -> None:
+        """Let the chooser look at the first second of the session."""
+        if self.chooser is not None:
+            tell = (lambda line: None) if quiet else partial(print, file=sys.stderr)
+            session.add_sink(FirstLook(session, self.chooser, tell))
 
 
 class Loader(AbstractContextManager["Loader"]):
@@ -137,9 +149,14 @@ class Loader(AbstractContextManager["Loader"]):
         """
         from rtstyle.face import FaceOptions
         from rtstyle.pipeline import Pipeline, processing_size
+        from rtstyle.style import ORIGINAL
 
         try:
             engine, bank, mix = self._painter.result()
+            chooser = None
+            if mix == styling.AUTO_STYLE:
+                chooser = Chooser(self._start.options.generator, bank)
+                mix = ((ORIGINAL if ORIGINAL in bank.names else bank.names[0], 1.0),)
             controls = replace(self._start.controls, mix=mix)
             info = source.info
             face_options = FaceOptions(self._start.look.face_range, live=True)  # type: ignore[arg-type]
@@ -147,7 +164,7 @@ class Loader(AbstractContextManager["Loader"]):
         except BaseException:
             source.close()
             raise
-        return Started(source, Pipeline(engine, bank, face_options), controls)
+        return Started(source, Pipeline(engine, bank, face_options), controls, chooser)
 
 
 def one_of(value: str, choices: Any, option: str) -> str:

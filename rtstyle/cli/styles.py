@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import styling
+
+if TYPE_CHECKING:
+    from rtstyle.style import Style, StyleBank
 
 SCHEMA = 1
 CELL_PX = 300
 """Height of a photo on the sheet; two, one above the other, are made a little smaller each."""
 SHEET_QUALITY = 75
 """Of a JPEG: many pictures at once, to be looked at and sent."""
+NUM_LIKE = 5
+"""So many styles are listed as alike; --json has them all."""
 
 app = typer.Typer()
 
@@ -30,6 +35,10 @@ def styles(
             metavar="PHOTO",
         ),
     ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(help="List the styles that suit this photo best.", metavar="PHOTO"),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Where --sheet is written.")
     ] = Path("styles.png"),
@@ -39,15 +48,18 @@ def styles(
     overwrite: styling.OverwriteOption = False,
     as_json: styling.JSONOption = False,
 ) -> None:
-    """List the styles; with --sheet, see all of them on a photo of yours."""
+    """List the styles; with --sheet, see all of them on a photo of yours; --like: which suit it."""
     if context.invoked_subcommand is not None:
         return
     if sheet:
         write_sheet(sheet, output, columns, generator, backend, overwrite=overwrite)
         return
+    if like is not None:
+        list_like(like, generator, as_json=as_json)
+        return
     from rtstyle.own_styles import with_own_styles
     from rtstyle.shelf import find_generator
-    from rtstyle.style import ORIGINAL, load_styles
+    from rtstyle.style import load_styles
 
     bank = with_own_styles(load_styles(find_generator(generator).styles))
     if as_json:
@@ -55,12 +67,7 @@ def styles(
         entries = [{key: getattr(style, key) for key in keys} for style in bank]
         print(json.dumps({"schema": SCHEMA, "generator": generator, "styles": entries}, indent=2))
         return
-    width = max(len(name) for name in bank.names)
-    for style in bank:
-        facts = ", ".join(fact for fact in (style.title, style.author, style.year) if fact)
-        if not facts:
-            facts = "the picture as it is" if style.name == ORIGINAL else "a style of your own"
-        print(f"{style.name:<{width}}  {facts}")
+    print_styles(bank)
 
 
 @app.command()
@@ -86,6 +93,39 @@ def remove(name: Annotated[str, typer.Argument(help="Name of a style that you ad
     from rtstyle.own_styles import remove_style
 
     print(f"removed {remove_style(name)}", file=sys.stderr)
+
+
+def print_styles(bank: StyleBank) -> None:
+    """A line for each style."""
+    width = max(len(name) for name in bank.names)
+    for style in bank:
+        print(f"{style.name:<{width}}  {facts_of(style)}")
+
+
+def facts_of(style: Style) -> str:
+    """Title, painter and year."""
+    from rtstyle.style import ORIGINAL
+
+    known = ", ".join(fact for fact in (style.title, style.author, style.year) if fact)
+    return known or ("the picture as it is" if style.name == ORIGINAL else "a style of your own")
+
+
+def list_like(photo: Path, generator: str, *, as_json: bool) -> None:
+    """The styles that suit a photo best, with scores of which all sum to 1."""
+    from rtstyle.api import styles_like
+    from rtstyle.capture.images import read_image
+    from rtstyle.shelf import find_generator
+    from rtstyle.style import load_styles
+
+    ranked = styles_like(read_image(photo), generator)
+    if as_json:
+        scores = [{"name": name, "score": round(score, 4)} for name, score in ranked]
+        print(json.dumps({"schema": SCHEMA, "generator": generator, "styles": scores}, indent=2))
+        return
+    bank = load_styles(find_generator(generator).styles)
+    width = max(len(name) for name, _ in ranked)
+    for name, score in ranked[:NUM_LIKE]:
+        print(f"{score:.2f}  {name:<{width}}  {facts_of(bank[name])}")
 
 
 def write_sheet(

@@ -23,9 +23,16 @@ Follow = Literal["behind", "first", "never"]
 ANY_STYLE: Mix = (("", 1.0),)
 """Stands for the style that `load_painter` takes where none is named."""
 
+AUTO_STYLE: Mix = (("auto", 1.0),)
+"""Stands for a style that is chosen by the content."""
+
 StyleOption = Annotated[
     str | None,
-    typer.Option("--style", "-s", help="Name of a style (see: rtstyle styles), or a .style file."),
+    typer.Option(
+        "--style",
+        "-s",
+        help="Name of a style (see: rtstyle styles), a .style file, or auto: by the content.",
+    ),
 ]
 MixOption = Annotated[
     str | None, typer.Option("--mix", help="Several styles with shares, like a:0.6,b:0.4.")
@@ -138,6 +145,8 @@ def parse_mix(style: str | None, mix: str | None) -> Mix | None:
             value = float(share)
         except ValueError:
             value = -1.0
+        if name == "auto":
+            raise UsageError("--mix names styles, and auto is none", fix="use: --style auto")
         if not name or not 0 <= value < float("inf"):
             raise UsageError(
                 f"cannot read the mix '{mix}'",
@@ -153,7 +162,8 @@ def load_painter(
 ) -> tuple[Engine, StyleBank, Mix]:
     """Engine, bank (with the .style files that the mix names) and the mix with plain names.
 
-    Without a mix, the first style of the bank that paints is taken. `follow` is how `auto` goes
+    Without a mix, the first style of the bank that paints is taken; `AUTO_STYLE` is left to
+    `choosing`. `follow` is how `auto` goes
     over to an NVIDIA GPU (`rtstyle.inference.GpuOptions`); a few pictures are not worth it.
 
     Raises:
@@ -165,6 +175,8 @@ def load_painter(
 
     gpu = replace(GpuOptions.from_environment(), follow=follow)
     engine, bank = load(generator, backend, gpu)
+    if mix == AUTO_STYLE:
+        return engine, bank, mix
     if mix is None:
         names = [name for name in bank.names if name != ORIGINAL]
         return engine, bank, (((names or bank.names)[0], 1.0),)

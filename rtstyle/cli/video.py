@@ -16,7 +16,7 @@ import typer
 
 from rtstyle.errors import UsageError
 
-from . import styling
+from . import choosing, styling
 from .progress import ProgressReport
 
 if TYPE_CHECKING:
@@ -83,11 +83,16 @@ def video(
     engine, bank, chosen = styling.load_painter(
         options.generator, options.backend, look.asked, follow="first"
     )
-    controls = replace(controls, mix=chosen)
-    gpu = GpuOptions.from_environment().gpu
-    opened = open_source(
-        source, VideoSourceOptions(start_seconds, end_seconds, gpu=gpu, **asdict(decoding))
+    decoded = VideoSourceOptions(
+        start_seconds, end_seconds, gpu=GpuOptions.from_environment().gpu, **asdict(decoding)
     )
+    opened = open_source(source, decoded)
+    if chosen == styling.AUTO_STYLE:
+        chooser = choosing.Chooser(options.generator, bank)
+        chosen = chooser.choose(choosing.opening(open_source(source, decoded)), Path(source).name)
+        if not quiet:
+            print(chooser.lines[-1], file=sys.stderr)
+    controls = replace(controls, mix=chosen)
     # Here Ctrl-C still ends the command, in the middle of a compilation if need be.
     engine.prepare(*processing_size(opened.info.height, opened.info.width, look.size))
     sink = VideoSink(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import SinkError
 from ..frame import Frame
-from ..handoff import Latest, Stopped
+from ..handoff import Latest
 from .video import VideoSink, VideoSinkOptions
 
 SUFFIXES = (".mkv", ".mp4", ".mov", ".webm")
@@ -55,11 +55,7 @@ class Recorder:
         return self._frames.error
 
     def write(self, frame: Frame) -> None:
-        try:
-            self._frames.put(frame)
-        except Stopped:
-            if self._frames.error is not None:
-                raise self._frames.error from None
+        self._frames.offer(frame)
 
     def close(self) -> None:
         """Encode what is waiting and put the file under its name; without frames there is none."""

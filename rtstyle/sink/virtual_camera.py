@@ -16,7 +16,7 @@ import numpy as np
 from ..devices import users_of
 from ..errors import DeviceError
 from ..frame import Frame, Pixels
-from ..handoff import Latest, Stopped
+from ..handoff import Latest
 from .loopback import find_loopback
 from .readers import ReaderWatch
 
@@ -77,11 +77,7 @@ class VirtualCamera:
         self._thread.start()
 
     def write(self, frame: Frame) -> None:
-        try:
-            self._frames.put(frame)
-        except Stopped:
-            if self._frames.error is not None:
-                raise self._frames.error from None
+        self._frames.offer(frame)
 
     def close(self) -> None:
         self._stopping.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import export, perceptual, style
+from . import export, graph, perceptual, style
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,3 +23,4 @@ def commands() -> None:
 app.command()(style.style)
 app.command()(perceptual.perceptual)
 app.command()(export.export)
+app.command()(graph.graph)
