@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtstyle.capture import Source, open_source
+from rtstyle.capture.video import VideoSourceOptions
 from rtstyle.cli.choosing import opening
 from rtstyle.descriptor import Descriptor, describe
 from rtstyle.frame import Pixels
@@ -162,13 +163,13 @@ def halves(painting: Pixels) -> tuple[Pixels, Pixels]:
 
 def later(path: Path) -> Source:
     """The clip from half a second on."""
-    return open_source(str(path), start_seconds=LATER_SECONDS)
+    return open_source(str(path), VideoSourceOptions(start_seconds=LATER_SECONDS))
 
 
 def frames_of(path: Path) -> Iterator[Pixels]:
     """Five frames a second of a clip's first seconds."""
     last = -FRAME_STEP_SECONDS
-    source = open_source(str(path), end_seconds=CLIP_SECONDS)
+    source = open_source(str(path), VideoSourceOptions(end_seconds=CLIP_SECONDS))
     for frame in source:
         if frame.pts_seconds - last >= FRAME_STEP_SECONDS:
             last = frame.pts_seconds

@@ -24,6 +24,7 @@ FAINT = 1e-3
 """Contrasts (of 1) below this count as none."""
 
 Descriptor = NDArray[np.float32]
+Floats = NDArray[np.floating]
 
 
 def describe(pixels: Pixels) -> Descriptor:
@@ -34,7 +35,7 @@ def describe(pixels: Pixels) -> Descriptor:
     channel's contrast, how sparse lightness is, in which directions its edges run, and how much
     neighbouring edges agree.
     """
-    lab = cv2.cvtColor(_fitted(pixels).astype(np.float32) / 255, cv2.COLOR_RGB2Lab) / 100
+    lab: Floats = cv2.cvtColor(_fitted(pixels).astype(np.float32) / 255, cv2.COLOR_RGB2Lab) / 100
     some = np.ascontiguousarray(lab[::2, ::2]).reshape(-1, 3)
     return np.concatenate([_colours(some), *_textures(lab)]).astype(np.float32)
 
@@ -47,7 +48,7 @@ def _fitted(pixels: Pixels) -> Pixels:
     return cv2.resize(pixels, size, interpolation=mode)  # type: ignore[return-value]
 
 
-def _colours(lab: NDArray[np.float32]) -> NDArray[np.float32]:
+def _colours(lab: Floats) -> Floats:
     """Of pixels (n, 3): 38 numbers."""
     mean, deviation = lab.mean(axis=0), lab.std(axis=0)
     centred = (lab - mean) / (deviation + FAINT)
@@ -67,9 +68,9 @@ def _colours(lab: NDArray[np.float32]) -> NDArray[np.float32]:
     )
 
 
-def _textures(lab: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+def _textures(lab: Floats) -> list[Floats]:
     """Of a picture (H, W, 3): for each of five bands 4 numbers, for all but the last 5 more."""
-    found: list[NDArray[np.float32]] = []
+    found: list[Floats] = []
     for scale in range(NUM_SCALES):
         smaller = cv2.pyrDown(lab)
         band = lab - cv2.pyrUp(smaller, dstsize=(lab.shape[1], lab.shape[0]))
@@ -82,7 +83,7 @@ def _textures(lab: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     return found
 
 
-def _edges(lightness: NDArray[np.float32]) -> NDArray[np.float32]:
+def _edges(lightness: Floats) -> Floats:
     """Shares of four directions, and coherence (structure tensor), of a picture (H, W)."""
     x, y = (cv2.Sobel(lightness, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
     products = np.stack([x * x - y * y, 2 * x * y, x * x + y * y], axis=-1)

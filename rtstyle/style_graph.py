@@ -40,7 +40,7 @@ SCHEMA = 1
 LARGEST_DEVIATION = 4.0
 """Descriptors' values are cut off at so many deviations: a strange picture is only strange."""
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class StyleGraph:
         order = np.argsort(-scores, kind="stable")
         return [(self.names[index], float(scores[index])) for index in order]
 
-    def beliefs_of(self, descriptors: NDArray[np.float32]) -> Floats:
+    def beliefs_of(self, descriptors: Floats) -> Floats:
         """Beliefs (m, S) of new pictures with descriptors (m, d)."""
         points = self.metric.points(descriptors)
         distances = squared_distances(points, self.nodes)

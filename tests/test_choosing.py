@@ -15,7 +15,7 @@ import pytest
 from rtstyle.cli.choosing import LOOK_SECONDS, Chooser, FirstLook, opening
 from rtstyle.controls import Controls
 from rtstyle.desk import FADE_SECONDS, Desk
-from rtstyle.errors import StyleError
+from rtstyle.errors import SourceError, StyleError
 from rtstyle.frame import Frame, Pixels
 from rtstyle.shelf import find_generator
 from rtstyle.style import ORIGINAL, StyleBank, load_styles
@@ -57,6 +57,8 @@ def test_an_opening_passes_over_black_unless_all_is_black() -> None:
     fading = opening(Told([black] * 10 + [noise(1)] * 20))  # type: ignore[arg-type]
     assert fading and all(picture.any() for picture in fading)
     assert opening(Told([black] * 3))  # type: ignore[arg-type]
+    with pytest.raises(SourceError, match="no picture"):
+        opening(Told([]))  # type: ignore[arg-type]
 
 
 def test_the_choice_is_a_style_of_the_bank_and_is_told() -> None:

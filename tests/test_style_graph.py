@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from rtstyle.errors import StyleError
 from rtstyle.shelf import find_generator
 from rtstyle.style import ORIGINAL, Style, StyleBank, load_styles
 from rtstyle.style_graph import (
     FieldOptions,
+    Floats,
     Metric,
     StyleGraph,
     load_graph,
@@ -26,16 +28,20 @@ from rtstyle.style_graph import (
 OPTIONS = FieldOptions(temperature=1.0, coupling=2.0, num_neighbours=2)
 
 
+def floats(values: ArrayLike) -> Floats:
+    return np.asarray(values, np.float32)
+
+
 def plane() -> StyleGraph:
     """Two styles on a plane, at (-1, 0) and (1, 0); photos around (0.2, 3) that like the left."""
     nodes = np.array([[-1, 0], [-1.2, 0], [1, 0], [1.2, 0], [0.2, 3], [0.3, 3], [0.2, 3.1]])
     left = np.array([1, 1, 0, 0, 0.9, 0.9, 0.9])
     reach = np.array([2.0, 2.2, 2.0, 2.2, 0.1, 0.14, 0.14])
-    metric = Metric(*(np.float32(values) for values in ([0, 0], [1, 1], np.eye(2))))
+    metric = Metric(*(floats(values) for values in ([0, 0], [1, 1], np.eye(2))))
     return StyleGraph(
         ("left", "right"),
         metric,
-        prototypes=np.float32([[-1, 0], [1, 0]]),
+        prototypes=floats([[-1, 0], [1, 0]]),
         nodes=nodes.astype(np.float32),
         reach=reach.astype(np.float32),
         beliefs=np.stack([left, 1 - left], axis=1).astype(np.float32),
@@ -56,34 +62,34 @@ def test_the_graph_on_the_shelf_knows_every_style_of_its_bank() -> None:
 
 
 def test_scores_are_shares_and_the_nearest_style_comes_first() -> None:
-    ranked = plane().ranked([np.float32([-0.8, 0.1])])
+    ranked = plane().ranked([floats([-0.8, 0.1])])
     assert [name for name, _ in ranked] == ["left", "right"]
     assert sum(score for _, score in ranked) == pytest.approx(1)
-    assert plane().ranked([np.float32([0.9, -0.2])])[0][0] == "right"
+    assert plane().ranked([floats([0.9, -0.2])])[0][0] == "right"
 
 
 def test_pictures_like_it_decide_where_styles_are_about_as_near() -> None:
-    point, graph = np.float32([[0.25, 3.0]]), plane()
+    point, graph = floats([[0.25, 3.0]]), plane()
     alone = own_preferences(point, graph.prototypes, OPTIONS).argmax()
     assert graph.names[alone] == "right"
     assert graph.ranked([point[0]])[0][0] == "left"
 
 
 def test_several_pictures_of_a_scene_are_heard_together() -> None:
-    at_left, at_right = np.float32([-1, 0]), np.float32([1, 0])
+    at_left, at_right = floats([-1, 0]), floats([1, 0])
     assert plane().ranked([at_left, at_right, at_right])[0][0] == "right"
 
 
 def test_edges_go_to_the_nearest_only_and_fall_with_distance() -> None:
-    points = np.float32([[0.0], [1.0], [2.0], [5.0]])
+    points = floats([[0.0], [1.0], [2.0], [5.0]])
     distances = squared_distances(points[:1], points[1:])
-    edges = similarities(distances, np.float32([1]), np.ones(3, np.float32), 2)[0]
+    edges = similarities(distances, floats([1]), np.ones(3, np.float32), 2)[0]
     assert edges[0] > edges[1] > 0 and edges[2] == 0
     assert edges.max() <= 1
 
 
 def test_without_edges_a_step_is_a_softmax_of_what_each_node_prefers() -> None:
-    preferences = np.float32([[0, np.log(3)]])
+    preferences = floats([[0, np.log(3)]])
     step = mean_field_step(preferences, np.zeros((1, 4), np.float32), np.eye(4, 2), OPTIONS)
     np.testing.assert_allclose(step, [[0.25, 0.75]], rtol=1e-6)
 
@@ -91,7 +97,7 @@ def test_without_edges_a_step_is_a_softmax_of_what_each_node_prefers() -> None:
 def test_a_file_gives_the_same_answers(tmp_path: Path) -> None:
     save_graph(tmp_path / "a.graph", plane())
     loaded = load_graph(tmp_path / "a.graph", bank("left", "right", "more"))
-    point = [np.float32([0.1, 1.0])]
+    point = [floats([0.1, 1.0])]
     assert loaded.ranked(point) == plane().ranked(point)
     assert loaded.options == OPTIONS and loaded.names == ("left", "right")
 

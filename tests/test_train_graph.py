@@ -65,7 +65,7 @@ def test_two_runs_are_equal() -> None:
 
 
 def test_classes_are_stood_for_by_their_middle() -> None:
-    points = np.float32([[0, 0], [0, 1], [9, 9], [9, 8]])
+    points = np.array([[0.0, 0], [0, 1], [9, 9], [9, 8]])
     found = sorted(map(tuple, centroids(points, 2).tolist()))
     assert found == [(0, 0.5), (9, 8.5)]
     np.testing.assert_array_equal(centroids(points, 4), points)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from rtstyle.errors import SourceError
+
 from . import styling
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def opening(source: Source) -> list[Pixels]:
     """Some pictures of the first two seconds of a source, which is closed then.
 
     Raises:
-        SourceError: it cannot be read.
+        SourceError: it cannot be read, or holds no picture.
     """
     pictures: list[Pixels] = []
     first = last = 0.0
@@ -74,6 +76,8 @@ def opening(source: Source) -> list[Pixels]:
                 last = seconds
     finally:
         source.close()
+    if not pictures:
+        raise SourceError("there is no picture to choose a style by", fix="name one with --style")
     return [picture for picture in pictures if picture.std() >= FLAT_LEVELS] or pictures
 
 

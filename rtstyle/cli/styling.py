@@ -176,7 +176,7 @@ def load_painter(
     gpu = replace(GpuOptions.from_environment(), follow=follow)
     engine, bank = load(generator, backend, gpu)
     if mix == AUTO_STYLE:
-        return engine, bank, mix
+        return engine, bank, AUTO_STYLE
     if mix is None:
         names = [name for name in bank.names if name != ORIGINAL]
         return engine, bank, (((names or bank.names)[0], 1.0),)
