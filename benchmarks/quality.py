@@ -217,6 +217,7 @@ def main() -> None:
     protocol = Protocol(start=options.start, features_sha256=digest)
     photos = read_photos(options.data, protocol.photo_px)
     gatys = Gatys(load_features(features), list(photos.values()), protocol)
+    photos = dict(list(photos.items())[: options.photos])
     cache = CurveCache(options.curves / f"quality_curves_{options.start}.json", protocol)
     if options.pictures:
         pictures = [options.data / "styles" / name for name in options.pictures]
@@ -237,7 +238,7 @@ def main() -> None:
         "generator": options.generator,
         "backend": options.backend,
         "protocol": protocol.asdict(),
-        "photos": list(PHOTOS),
+        "photos": list(photos),
         "pairs_missing": max(0, len(pairs) - options.pairs),
         "styles": results,
         "verdict": verdict(results),
@@ -266,6 +267,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--pictures", nargs="+", metavar="FILE", help="of styles/: compute their curves, no more"
     )
+    parser.add_argument("--photos", type=int, default=len(PHOTOS), help="use the first so many")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument(
         "--curves", type=Path, default=Path("benchmarks"), help="folder of quality_curves_*.json"
