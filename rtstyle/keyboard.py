@@ -117,6 +117,10 @@ class Keyboard:
         self.desk.step_strength(1 if name == "up" else -1)
         self.say(f"strength {self.desk.controls.strength:.0%}")
 
+    def _before(self, _name: str) -> None:
+        self.desk.toggle_compare("before")
+        self.say("before" if self.desk.controls.compare == "before" else "after")
+
     def _mix(self, _name: str) -> None:
         self.desk.mix_on(time.monotonic())
         self.say(" + ".join(style for style, _ in self.desk.controls.mix))
@@ -144,7 +148,7 @@ KEYS: tuple[Key, ...] = (
     Key(("0",), "0", "1–9 go on to the next nine styles", Keyboard._turn_page),
     Key(("left", "right"), "← →", "the style before, the next one", Keyboard._step_style),
     Key(("up", "down"), "↑ ↓", "more or less strength", Keyboard._strength),
-    Key(("space",), "Space", "before and after", lambda k, _: k.desk.toggle_compare("before")),
+    Key(("space",), "Space", "before and after", Keyboard._before),
     Key(("s",), "S", "split at the mouse", lambda k, _: k.desk.toggle_compare("split")),
     Key(("m",), "M", "mix with the next style; again: all of it", Keyboard._mix),
     Key(("t",), "T", "smoothing over time", Keyboard._smooth),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from .capture.steady import SteadySource
@@ -66,7 +66,7 @@ class Session:
         self._draws_split = draws_split
         self._sinks: tuple[Sink, ...] = ()
         self._vital: tuple[Sink, ...] = ()
-        self._dropped_before: Counter[str] = Counter()
+        self._dropped_before: dict[str, int] = {}
         self._captured: Latest[Frame] = Latest()
         self._last_capture_seconds = time.monotonic()
         self._message = ("", 0.0)
@@ -118,7 +118,7 @@ class Session:
     def remove_sink(self, sink: Sink) -> None:
         """Hand it no more frames; a last one may still be under way. The caller closes it."""
         self._sinks = tuple(other for other in self._sinks if other is not sink)
-        self._dropped_before += _drops((sink,))
+        self._dropped_before = _drops((sink,), self._dropped_before)
 
     def shown(self, frame: Frame) -> None:
         """A person can see this frame now."""
@@ -235,7 +235,7 @@ class Session:
             num_captured=figures.num_captured,
             num_painted=figures.num_painted,
             num_dropped=self._captured.num_dropped,
-            dropped_later=dict(self._dropped_before + _drops(self._sinks)),
+            dropped_later=_drops(self._sinks, self._dropped_before),
             num_losses=self.source.num_losses,
             camera_rate=camera_rate,
             painted_rate=figures.painted_rate.per_second,
@@ -248,10 +248,10 @@ class Session:
         )
 
 
-def _drops(sinks: tuple[Sink, ...]) -> Counter[str]:
+def _drops(sinks: tuple[Sink, ...], before: Mapping[str, int] | None = None) -> dict[str, int]:
     """Frames dropped by sinks that were too slow for them, by what was not done with them."""
-    drops: Counter[str] = Counter()
+    drops = dict(before or {})
     for sink in sinks:
         if isinstance(sink, DroppingSink):
-            drops[sink.drops] += sink.num_dropped
+            drops[sink.drops] = drops.get(sink.drops, 0) + sink.num_dropped
     return drops

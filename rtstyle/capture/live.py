@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def open_live(wanted: str | None, mode: CameraMode, exclude: str | None = None) 
         SourceError: the file or URL cannot be read.
     """
     if wanted == SYNTHETIC:
-        endless = partial(SyntheticSource, mode.width, mode.height, num_frames=None)
+        rate = Fraction(mode.rate)
+        endless = partial(SyntheticSource, mode.width, mode.height, rate, num_frames=None)
         return SteadySource(partial(PacedSource, endless))
     if wanted is not None and wanted.lower().startswith(SCHEMES):
         return SteadySource(partial(StreamSource, wanted))

@@ -14,7 +14,7 @@ from .window import WindowHost
 
 TICK_MS = 100
 """Notices and sliders follow within this time, and Python gets to see signals."""
-SHARE_OF_SCREEN = 0.8
+SHARE_OF_SCREEN, MIN_WIDTH_PX = 0.8, 800
 KEY_NAMES = {
     Qt.Key.Key_Left: "left",
     Qt.Key.Key_Right: "right",
@@ -134,8 +134,9 @@ class QtWindow:
         self.desktop.canvas.update()
 
     def _first_size(self) -> tuple[int, int]:
-        """The camera's own size, or what the screen holds of it."""
+        """The camera's own size, enlarged if that is small, or what the screen holds of it."""
         (height, width), panel = self.host.size_hw, self.desktop.panel.sizeHint().height()
         screen = self.desktop.screen().availableSize() * SHARE_OF_SCREEN
-        scale = min(1.0, screen.width() / width, (screen.height() - panel) / height)
+        scale = max(1.0, MIN_WIDTH_PX / width)
+        scale = min(scale, screen.width() / width, (screen.height() - panel) / height)
         return round(width * scale), round(height * scale) + panel
