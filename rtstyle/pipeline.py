@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 
 import cv2
+import numpy as np
 
 from .composite import blend, composite, region_share
 from .controls import DEFAULT_SIZE_PX, Controls
@@ -22,6 +23,9 @@ from .temporal import DISSOLVE_FRAMES, Fed, feed, smoothed
 LAYER_FACTOR = 1.5
 """The painted layer is so many times as high as the painting: where the motion moves it by parts of
 a pixel it blurs, which must be finer than the strokes."""
+
+SLIGHT = 1.51
+"""Pictures that get smaller by no more than this are interpolated; widths are rounded."""
 
 
 class Layer:
@@ -263,9 +267,18 @@ def layer_size(frame_hw: tuple[int, int], size_hw: tuple[int, int]) -> tuple[int
 
 
 def resize(pixels: Pixels, height: int, width: int) -> Pixels:
-    """Area averaging on the way down, linear interpolation on the way up."""
+    """Linear interpolation on the way up; on the way down area averaging, where it tells.
+
+    Halving takes a twentieth of the time of other factors, so it comes first. By a factor of 1.5
+    or less two pixels are averaged by linear interpolation too, five times as fast.
+    """
     if pixels.shape[:2] == (height, width):
         return pixels
-    smaller = height * width < pixels.shape[0] * pixels.shape[1]
-    mode = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    half_hw = pixels.shape[0] // 2, pixels.shape[1] // 2
+    is_even = pixels.shape[0] % 2 == 0 and pixels.shape[1] % 2 == 0
+    if is_even and half_hw[0] >= height and half_hw[1] >= width:
+        half = cv2.resize(pixels, half_hw[::-1], interpolation=cv2.INTER_AREA)
+        return resize(np.asarray(half, np.uint8), height, width)
+    is_slight = height >= pixels.shape[0] / SLIGHT and width >= pixels.shape[1] / SLIGHT
+    mode = cv2.INTER_LINEAR if is_slight else cv2.INTER_AREA
     return cv2.resize(pixels, (width, height), interpolation=mode)  # type: ignore[return-value]

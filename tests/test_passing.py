@@ -12,7 +12,7 @@ from rtstyle.controls import Controls
 from rtstyle.frame import Frame, Motion, Pixels
 from rtstyle.inference.identity import IdentityEngine
 from rtstyle.passing import PASSING_FRAMES, Afterimage
-from rtstyle.pipeline import Pipeline, layer_size
+from rtstyle.pipeline import Pipeline
 from rtstyle.style import Style
 
 STILL_PX, LARGE_PX, SMALL_PX = 96, 96, 64
@@ -95,23 +95,3 @@ def test_what_is_lost_once_does_not_come_back() -> None:
     assert lost is not None
     again = lost.moved(motion())
     assert again is not None and not np.any(again.share)
-
-
-@pytest.mark.parametrize("frame_hw", [(720, 1280), (1080, 1920), (97, 33)])
-@pytest.mark.parametrize("size_px", [64, 240, 480, 720])
-def test_the_layer_lies_between_painting_and_frame(frame_hw: tuple[int, int], size_px: int) -> None:
-    height = min(size_px, frame_hw[0])
-    size_hw = height, max(1, round(frame_hw[1] * height / frame_hw[0]))
-    layer_hw = layer_size(frame_hw, size_hw)
-    assert size_hw <= layer_hw <= frame_hw
-    assert layer_hw[1] / layer_hw[0] == pytest.approx(frame_hw[1] / frame_hw[0], rel=0.05)
-
-
-def test_what_does_not_move_is_held_bit_for_bit_in_a_small_layer() -> None:
-    pipeline = Pipeline(IdentityEngine(), bank())
-    still = picture()
-    shown = []
-    for index in range(12):
-        frame = Frame(still, index, index, Frame.still(still).time_base)
-        shown.append(pipeline.process(frame, Controls((("a", 1.0),), size_px=64)).pixels)
-    assert all((pixels == shown[-1]).all() for pixels in shown)

@@ -1,0 +1,65 @@
+"""Sizes on the way through the pipeline: of the painting, of its layer, of the frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from live_runs import bank
+
+from rtstyle.controls import Controls
+from rtstyle.frame import Frame, Pixels
+from rtstyle.inference.identity import IdentityEngine
+from rtstyle.pipeline import Pipeline, layer_size, resize
+
+SIDES = st.integers(1, 90)
+
+
+def picture(height: int = 96, width: int = 160) -> Pixels:
+    return np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
+
+
+@given(SIDES, SIDES, SIDES, SIDES)
+def test_a_plain_picture_stays_plain_at_any_size(
+    height: int, width: int, new_height: int, new_width: int
+) -> None:
+    plain = np.full((height, width, 3), (10, 120, 250), np.uint8)
+    resized = resize(plain, new_height, new_width)
+    assert resized.shape == (new_height, new_width, 3)
+    assert (resized == (10, 120, 250)).all()
+
+
+@pytest.mark.parametrize("size_hw", [(64, 107), (48, 80), (24, 40), (37, 61), (80, 133), (13, 160)])
+def test_a_smaller_picture_has_the_colours_of_the_large_one(size_hw: tuple[int, int]) -> None:
+    smooth = np.add.outer(np.arange(96), np.arange(160))[..., None].astype(np.uint8)
+    large = np.repeat(smooth, 3, axis=2)
+    small = resize(large, *size_hw)
+    np.testing.assert_allclose(small.mean(axis=(0, 1)), large.mean(axis=(0, 1)), atol=1.0)
+
+
+@pytest.mark.parametrize("size_hw", [(48, 80), (24, 40), (30, 50)])
+def test_fine_noise_is_averaged_away(size_hw: tuple[int, int]) -> None:
+    noise = picture()
+    factor = 96 / size_hw[0]
+    assert resize(noise, *size_hw).std() < 1.3 * noise.std() / factor
+
+
+@pytest.mark.parametrize("frame_hw", [(720, 1280), (1080, 1920), (97, 33)])
+@pytest.mark.parametrize("size_px", [64, 240, 480, 720])
+def test_the_layer_lies_between_painting_and_frame(frame_hw: tuple[int, int], size_px: int) -> None:
+    height = min(size_px, frame_hw[0])
+    size_hw = height, max(1, round(frame_hw[1] * height / frame_hw[0]))
+    layer_hw = layer_size(frame_hw, size_hw)
+    assert size_hw <= layer_hw <= frame_hw
+    assert layer_hw[1] / layer_hw[0] == pytest.approx(frame_hw[1] / frame_hw[0], rel=0.05)
+
+
+def test_what_does_not_move_is_held_bit_for_bit_in_a_small_layer() -> None:
+    pipeline = Pipeline(IdentityEngine(), bank())
+    still = picture()
+    shown = []
+    for index in range(12):
+        frame = Frame(still, index, index, Frame.still(still).time_base)
+        shown.append(pipeline.process(frame, Controls((("a", 1.0),), size_px=64)).pixels)
+    assert all((pixels == shown[-1]).all() for pixels in shown)
