@@ -25,8 +25,9 @@ FULL = 0.92
 """Share of the frame period above which a size is too slow."""
 ROOM = 0.75
 """Predicted share of the period at which a size is taken."""
-NEGLIGIBLE = 0.15
-"""Inference that takes this share of the period gains little from getting smaller."""
+NEGLIGIBLE, LITTLE = 0.15, 0.35
+"""Inference that takes this share of the period, or of all the rest, gains little from getting
+smaller."""
 WINDOW = 20
 ENOUGH = 10
 """Frames on which a change is decided; only a `FEW` where a size takes `HOPELESS` periods."""
@@ -91,14 +92,22 @@ class Governor:
         self.period_seconds = 1 / rate
 
     def _smaller(self, inference: float, rest: float) -> int | None:
-        """The largest smaller size that is predicted to fit, or that is as good as free."""
+        """The largest smaller size that is predicted to fit; where none is, what makes sense."""
         self._room_since_seconds = None
-        budget = max(ROOM * self.period_seconds - rest, NEGLIGIBLE * self.period_seconds)
+        budget = self._budget(self._scaled(inference, self.heights_px[0]), rest)
         if inference <= budget:
             return None
         sizes = [size for size in self.heights_px if size < self.size_px]
         fitting = [size for size in sizes if self._scaled(inference, size) <= budget]
         return max(fitting, default=min(sizes, default=None))
+
+    def _budget(self, least: float, rest: float) -> float:
+        """Seconds for inference, which takes `least` at the smallest size."""
+        for share in (ROOM, FULL):
+            if least + rest <= share * self.period_seconds:
+                return share * self.period_seconds - rest
+        # The rate cannot be held: a broad brush should at least buy something.
+        return max(NEGLIGIBLE * self.period_seconds, LITTLE * rest)
 
     def _larger(self, inference: float, rest: float, now_seconds: float) -> int | None:
         """The largest size that is predicted to fit, once there was room for long enough."""

@@ -109,6 +109,17 @@ def test_does_not_shrink_for_what_shrinking_cannot_mend() -> None:
     assert set(machine.sizes) == {720}
 
 
+def test_where_the_rate_cannot_be_held_the_brush_stays_as_fine_as_makes_sense() -> None:
+    machine = Machine(Governor(720, RATE), by_pixels(60, rest_ms=60)).run(20)
+    inference_ms = 60 * (machine.governor.size_px / 720) ** 2
+    assert 0.15 * 60 < inference_ms < 0.4 * 60
+
+
+def test_the_rate_comes_first_where_the_smallest_size_holds_it() -> None:
+    machine = Machine(Governor(720, RATE), by_pixels(100, rest_ms=22)).run(20)
+    assert 100 * (machine.governor.size_px / 720) ** 2 + 22 < 1000 * PERIOD
+
+
 def test_a_slower_camera_leaves_more_time() -> None:
     governor = Governor(720, RATE)
     governor.set_rate(10)
