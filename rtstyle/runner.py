@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import cv2
+
 from .capture import Source
 from .controls import Controls
 from .frame import Frame
@@ -69,6 +71,9 @@ def run(
     """
     stop = stop or threading.Event()
     started = time.monotonic()
+    # Decoding, painting and encoding fill the cores by themselves; threads that wait for each other
+    # within OpenCV only burn time.
+    cv2.setNumThreads(1)
     captured: Lossless[Frame] = Lossless()
     finished: Lossless[Frame] = Lossless()
     times = StageTimes()
