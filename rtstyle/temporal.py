@@ -29,7 +29,7 @@ STRIP_TILES = 3
 """Rows of tiles that are warped and blended at a time: 120 px at 720p."""
 
 SPOT_PX = 5
-"""Side of the spots, in half of the small picture, whose mean colours are compared: 40 px at 720p."""
+"""Side of the spots whose mean colours are compared, in half of the small picture: 40 px (720p)."""
 
 SPOT_TAU = 24.0
 """Levels of 255 by which the mean colours may differ before the last painting counts for little."""

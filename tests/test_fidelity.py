@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
+from PIL import Image
 
 from rtstyle.container import read_picture_format
 from tests.media import (
@@ -339,6 +340,80 @@ def test_transparency_is_dropped_with_a_word(tmp_path: Path) -> None:
     frames, _, _ = repaint(source, tmp_path / "out.mp4")
     assert [note for note in frames.notices if "transparency" in note]
     assert difference(pictures(tmp_path / "out.mp4")[0], picture(0, (96, 128))) < 4
+
+
+def transparent(path: Path, codec: str, pix_fmt: str) -> Path:
+    """White everywhere, but the left half, white too, is transparent."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(codec, rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, pix_fmt
+        for index in range(3):
+            pixels = np.full((96, 128, 4), 255, np.uint8)
+            pixels[:, :64, 3] = 0
+            frame = av.VideoFrame.from_ndarray(pixels, "rgba").reformat(format=pix_fmt)
+            frame.pts = index
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("extension", "codec", "pix_fmt"),
+    [("mov", "qtrle", "argb"), ("mov", "prores_ks", "yuva444p10le"), ("mkv", "ffv1", "bgra")],
+)
+def test_what_is_transparent_is_laid_over_black(tmp_path, extension, codec, pix_fmt) -> None:
+    source = transparent(tmp_path / f"in.{extension}", codec, pix_fmt)
+    frames, _, _ = repaint(source, tmp_path / "out.mp4")
+    assert [note for note in frames.notices if "transparency" in note]
+    shown = pictures(tmp_path / "out.mp4")[1]
+    assert shown[:, :56].max() < 12 and shown[:, 72:].min() > 243
+
+
+def test_a_transparent_gif_is_told_from_an_opaque_one(tmp_path: Path) -> None:
+    for through in (False, True):
+        first = Image.new("P", (64, 48), 1)
+        first.putpalette([0, 255, 0, 255, 255, 255])
+        first.paste(0, (0, 0, 32, 48))
+        hole = {"transparency": 0} if through else {}
+        first.save(tmp_path / "in.gif", save_all=True, append_images=[first.copy()], **hole)
+        frames, _, _ = repaint(tmp_path / "in.gif", tmp_path / "out.mp4")
+        notes = [note for note in frames.notices if "transparency" in note]
+        left = pictures(tmp_path / "out.mp4")[0][10:-10, 5:25].mean(axis=(0, 1))
+        assert bool(notes) == through
+        assert left[1] < 12 if through else left[1] > 200
+
+
+@pytest.mark.parametrize("codec", ["aac", "ac3", "libmp3lame", "pcm_s16le"])
+def test_sound_of_avi_lasts_as_long_in_avi(tmp_path: Path, codec: str) -> None:
+    source = make_clip(tmp_path / "in.avi", Clip(audio=("eng",), audio_codec=codec))
+    target = tmp_path / "out.avi"
+    repaint(source, target)
+    assert packet_hashes(target, "audio") == packet_hashes(source, "audio")
+    assert packet_times(target, "audio") == pytest.approx(packet_times(source, "audio"))
+
+
+@pytest.mark.parametrize("extension", ["avi", "mp4", "mkv"])
+@pytest.mark.parametrize("codec", ["mpeg4", "libx264"])
+def test_a_part_of_an_avi_film_is_the_right_part(tmp_path, codec: str, extension: str) -> None:
+    options = {"bf": "2", "preset": "medium"} if codec == "libx264" else {}
+    clip = Clip(num_frames=50, codec=codec, options=options, audio=("eng",), audio_codec="ac3")
+    source = make_clip(tmp_path / "in.avi", clip)
+    target = tmp_path / f"out.{extension}"
+    _, _, report = repaint(source, target, begin=0.6, end=1.4)
+    found = pictures(target)
+    assert report.num_frames == len(found) == 20
+    for place in (0, 19):
+        # The bar of a made picture is back at its place after 30 frames.
+        far = [difference(found[place], picture(index, clip.size_hw)) for index in range(30)]
+        assert int(np.argmin(far)) == (15 + place) % 30
+    sound = packet_times(target, "audio")
+    assert sound[0] == pytest.approx(0, abs=0.05)
+    assert sound[-1] == pytest.approx(0.8, abs=0.05)
+    kept, whole = packet_hashes(target, "audio")[0], packet_hashes(source, "audio")[0]
+    begin = whole.index(kept[0])
+    assert kept == whole[begin : begin + len(kept)]
+    assert packet_times(source, "audio")[begin] == pytest.approx(0.6, abs=0.05)
 
 
 def test_progress_counts_what_an_edit_list_shows(tmp_path: Path) -> None:

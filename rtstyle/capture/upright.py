@@ -16,21 +16,26 @@ from av.video.reformatter import ColorPrimaries, ColorTrc, VideoReformatter
 from ..container import PictureFormat
 from ..frame import Pixels
 
+OPAQUE = 255
+
 
 class UprightConverter:
-    """Converts the frames of one stream; each has the size (height, width) of the first one."""
+    """Converts the frames of one stream; each has the size (height, width) of the first one.
+
+    What is transparent is laid over black: a film with no picture there would be of little use to
+    the encoders, hardly any of which knows transparency. `saw_through` tells that there was some.
+    """
 
     def __init__(self, picture: PictureFormat, size_hw: tuple[int, int]) -> None:
         self._picture = picture
         self._size_hw = size_hw
         # One converter for all frames: each frame's own would build its tables anew every time.
         self._reformatter = VideoReformatter()
-        self.size_changed = False
+        self.size_changed = self.saw_through = False
 
     def __call__(self, frame: VideoFrame) -> Pixels:
         """Upright RGB uint8 (H, W, 3), contiguous."""
-        # Rows of odd widths are padded in FFmpeg's buffers; only those are copied here.
-        pixels = cast(Pixels, np.ascontiguousarray(self._to_rgb(frame).to_ndarray()))
+        pixels = self._opaque(frame)
         orientation = self._picture.orientation
         if orientation.is_transposed:
             pixels = cast(Pixels, cv2.transpose(pixels))
@@ -42,6 +47,18 @@ class UprightConverter:
             self.size_changed = True
             pixels = letterbox(pixels, *self._size_hw)
         return pixels
+
+    def _opaque(self, frame: VideoFrame) -> Pixels:
+        # Rows of odd widths are padded in FFmpeg's buffers; only those are copied here.
+        if not self._picture.has_alpha:
+            return cast(Pixels, np.ascontiguousarray(self._to_rgb(frame).to_ndarray()))
+        rgba = np.ascontiguousarray(self._reformatter.reformat(frame, format="rgba").to_ndarray())
+        pixels, alpha = cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), cv2.extractChannel(rgba, 3)
+        if alpha.min() < OPAQUE:
+            # The colours under what is transparent are arbitrary; players show it over black.
+            self.saw_through = True
+            pixels = cv2.multiply(pixels, cv2.merge([alpha] * 3), scale=1 / OPAQUE)
+        return cast(Pixels, pixels)
 
     def _to_rgb(self, frame: VideoFrame) -> VideoFrame:
         if self._picture.is_hdr:

@@ -32,6 +32,8 @@ from .timestamps import FrameClock
 from .upright import Deinterlacer, UprightConverter
 
 DEFAULT_RATE = Fraction(25)
+TRANSPARENCY = "transparency is not kept: laid over black"
+
 SEEK_MARGIN_SECONDS = 5
 """Transport streams have no index: start early enough to meet a keyframe."""
 
@@ -133,7 +135,7 @@ class VideoSource:
         if picture.orientation.is_transposed:
             height, width = width, height
         self._convert = UprightConverter(picture, (height, width))
-        self.notices += _picture_notices(picture, self._stream.codec_context.name)
+        self.notices += _picture_notices(picture, self._stream)
         why_not = self._planar.why_on_cpu(self._stream.codec_context) if self._planar else ""
         if why_not:
             self.notices.append(f"decoded on the CPU: {why_not}")
@@ -220,6 +222,8 @@ class VideoSource:
                 "the picture size changes in the file: fitted to the first one, "
                 f"{self.info.width}x{self.info.height}"
             )
+        if self._convert.saw_through and TRANSPARENCY not in self.notices:
+            notices.append(TRANSPARENCY)
         if self._clock.num_repaired:
             notices.append(f"{count(self._clock.num_repaired, 'frame')} without a usable timestamp")
         return notices
@@ -264,12 +268,14 @@ def _duration_seconds(container: InputContainer, stream: VideoStream) -> float |
     return float(container.duration * TIME_BASE) if container.duration else None
 
 
-def _picture_notices(picture: PictureFormat, codec: str) -> list[str]:
+def _picture_notices(picture: PictureFormat, stream: VideoStream) -> list[str]:
+    codec, tags = stream.codec_context.name, stream.metadata
     notices = []
     if picture.is_hdr:
         notices.append("HDR: painted and written as SDR (BT.709)")
     elif picture.num_bits > 8:
         notices.append(f"{picture.num_bits} bits: kept in the file, but painted with 8")
-    if picture.has_alpha and codec != "gif":  # whose decoder always gives alpha
-        notices.append("transparency is not kept")
+    # The decoder of GIF always gives alpha; that of VP9 never does, but the file says it.
+    if (picture.has_alpha and codec != "gif") or tags.get("alpha_mode") == "1":
+        notices.append(TRANSPARENCY)
     return notices

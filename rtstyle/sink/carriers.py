@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
+from itertools import islice
+from pathlib import Path
 from typing import Protocol, cast
 
 import av
@@ -16,11 +19,18 @@ from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.subtitle import AssSubtitle
 
+from ..container import open_media
+
 TEXT_CODECS = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 """What each container stores plain subtitles as."""
 
 SOUND_CODECS = {"webm": "libopus"}
 """What sound becomes where it cannot stay as it is; AAC elsewhere."""
+
+BLOCKLESS_CODECS = ("aac", "ac3", "eac3")
+"""Sound whose packets AVI describes misleadingly."""
+
+SAMPLE_PACKETS = 8
 
 MILLISECOND = Fraction(1, 1000)
 
@@ -57,7 +67,8 @@ class PlainCopy:
     how = ""
 
     def __init__(self, output: OutputContainer, stream: Stream) -> None:
-        self.added = output.add_stream_from_template(stream, opaque=True)
+        with _without_block_size(output, stream) as template:
+            self.added = output.add_stream_from_template(template, opaque=True)
         # In mp4 an empty text ends the one before; the muxer writes these by itself.
         self._skips_empty = self.added.codec_context is not None and (
             self.added.codec_context.name == "mov_text"
@@ -140,6 +151,32 @@ def _can_hold(container: str, stream: Stream) -> bool:
     except (FFmpegError, ValueError):
         return False
     return True
+
+
+@contextmanager
+def _without_block_size(output: OutputContainer, stream: Stream) -> Iterator[Stream]:
+    """The stream to copy from AVI to AVI, without what AVI says of the size of its packets.
+
+    From that its writer concludes that all packets of AAC or AC-3 last equally long by their bytes.
+    Matroska tells all the rest (FFmpeg's own program resets the number).
+    """
+    names = output.format.name, stream.container.format.name
+    codec = stream.codec_context.name if stream.codec_context is not None else ""
+    if names != ("avi", "avi") or codec not in BLOCKLESS_CODECS:
+        yield stream
+        return
+    sample = io.BytesIO()
+    with (
+        open_media(Path(stream.container.name.removeprefix("file:"))) as source,
+        av.open(sample, "w", format="matroska") as trial,
+    ):
+        added = trial.add_stream_from_template(stream, opaque=True)
+        for packet in islice(source.demux(source.streams[stream.index]), SAMPLE_PACKETS):
+            packet.stream = added
+            trial.mux(packet)
+    sample.seek(0)
+    with av.open(sample, format="matroska") as again:
+        yield again.streams[0]
 
 
 def _is_text(stream: Stream) -> bool:
