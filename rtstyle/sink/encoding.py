@@ -27,7 +27,7 @@ DEFAULT_CODECS = {"webm": "libsvtav1"}
 """By container; libx264 elsewhere."""
 
 QUALITY = {
-    "libx264": {"preset": "veryfast", "crf": "18"},
+    "libx264": {"preset": "superfast", "crf": "18"},
     "libx265": {"preset": "veryfast", "crf": "20", "x265-params": "log-level=none"},
     "libsvtav1": {"preset": "9", "crf": "30"},
     "libvpx-vp9": {"deadline": "good", "cpu-used": "5", "row-mt": "1", "crf": "30", "b": "0"},
@@ -35,7 +35,10 @@ QUALITY = {
     "hevc_nvenc": {"preset": "p4", "rc": "vbr", "cq": "21"},
     "av1_nvenc": {"preset": "p4", "rc": "vbr", "cq": "26"},
 }
-"""Settings that look the same as the painting at a moderate size."""
+"""Settings that look the same as the painting at a moderate size.
+
+x264 at 720p, paintings of a pan and of two faces: superfast needs 54 % of veryfast's time for files
+5 to 9 % larger, SSIM 0.3 to 0.6 dB lower; ultrafast needs half of that again, for files 55 % larger."""
 
 MAX_BITS = {"libx264": 10, "libx265": 12, "libsvtav1": 10, "libvpx-vp9": 12}
 
