@@ -38,7 +38,7 @@ QUALITY = {
 """Settings that look the same as the painting at a moderate size.
 
 x264 at 720p, paintings of a pan and of two faces: superfast needs 54 % of veryfast's time for files
-5 to 9 % larger, SSIM 0.3 to 0.6 dB lower; ultrafast needs half of that again, for files 55 % larger."""
+5 to 9 % larger, SSIM 0.3 to 0.6 dB lower; ultrafast needs half of that, for files 55 % larger."""
 
 MAX_BITS = {"libx264": 10, "libx265": 12, "libsvtav1": 10, "libvpx-vp9": 12}
 
