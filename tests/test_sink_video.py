@@ -17,7 +17,7 @@ from rtstyle.cli import main
 from rtstyle.container import PictureFormat
 from rtstyle.errors import SinkError, UsageError
 from rtstyle.frame import Frame
-from rtstyle.sink.encoding import choose_pix_fmt
+from rtstyle.sink.encoding import EncoderOptions, choose_pix_fmt
 from rtstyle.sink.video import VideoSink, VideoSinkOptions, check_output
 from tests.media import Clip, cut_off, make_clip, picture, pictures, video_times
 
@@ -162,3 +162,8 @@ def test_batch_skips_what_is_there_and_reports_what_failed(
     assert {path.name for path in out.iterdir()} == {"a.mp4", "b.mp4", "c.partial.mkv"}
     (folder / "c.mkv").unlink()
     assert states() == (3, {"a.mp4": "skipped", "b.gif": "skipped", "d.mp4": "failed"})
+
+
+def test_a_preset_of_the_users_own_is_taken_as_it_is() -> None:
+    assert EncoderOptions("libx264", preset="slow").settings() == {"preset": "slow", "crf": "18"}
+    assert EncoderOptions("libx264", crf=23).settings()["crf"] == "23"

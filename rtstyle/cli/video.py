@@ -46,7 +46,7 @@ class EncodingOptions:
         int | None, typer.Option(help="Quality: lower is better.", show_default="18 for H.264")
     ] = None
     preset: Annotated[
-        str | None, typer.Option(help="Speed of the encoder.", show_default="superfast for H.264")
+        str | None, typer.Option(help="Speed of the encoder.", show_default="a quick one for H.264")
     ] = None
 
 
