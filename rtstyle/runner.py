@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -55,6 +56,18 @@ class Report:
         return max(self.stage_ms, key=self.stage_ms.__getitem__, default="")
 
 
+@contextmanager
+def _opencv_in_one_thread() -> Iterator[None]:
+    """Decoding, painting and encoding fill the cores: OpenCV's threads only wait for each other."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+@_opencv_in_one_thread()
 def run(
     source: Source,
     pipeline: Pipeline,
@@ -71,9 +84,6 @@ def run(
     """
     stop = stop or threading.Event()
     started = time.monotonic()
-    # Decoding, painting and encoding fill the cores by themselves; threads that wait for each other
-    # within OpenCV only burn time.
-    cv2.setNumThreads(1)
     captured: Lossless[Frame] = Lossless()
     finished: Lossless[Frame] = Lossless()
     times = StageTimes()

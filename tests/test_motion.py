@@ -118,6 +118,17 @@ def test_flow_leads_back_to_the_last_frame(shift: tuple[int, int]) -> None:
     assert motion.reliable[20:-20, 20:-20].mean() > 0.8
 
 
+def test_a_fine_pattern_off_by_part_of_a_pixel_is_explained() -> None:
+    """Flow is never exact: a miss within what the next pixels show says nothing against it."""
+    wide = cv2.resize(
+        np.random.default_rng(4).integers(60, 200, (200, 340, 3), np.uint8), (1360, 800)
+    )
+    now, last = wide[40:760, 40:1320].copy(), wide[42:762, 43:1323].copy()
+    motion, _ = analyse(now, seen_after(last))
+    assert motion is not None
+    assert motion.reliable[20:-20, 20:-20].mean() > 0.8
+
+
 def test_what_was_hidden_is_not_explained() -> None:
     picture = texture(*HD)
     covered = picture.copy()

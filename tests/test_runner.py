@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -225,3 +226,20 @@ def test_no_frame_of_the_past_is_kept_alive() -> None:
         gc.collect()
         most = max(most, sum(picture() is not None for picture in pictures))
     assert most <= 4
+
+
+def test_opencv_has_one_thread_meanwhile() -> None:
+    class CountingSink(ListSink):
+        def write(self, frame: Frame) -> None:
+            seen.append(cv2.getNumThreads())
+
+    seen: list[int] = []
+    before = cv2.getNumThreads()
+    run(
+        SyntheticSource(64, 48, num_frames=2),
+        Pipeline(IdentityEngine(), BANK),
+        CountingSink(),
+        CONTROLS,
+    )
+    assert set(seen) == {1}
+    assert cv2.getNumThreads() == before

@@ -175,7 +175,7 @@ def _without_block_size(output: OutputContainer, stream: Stream) -> Iterator[Str
             packet.stream = added
             trial.mux(packet)
     sample.seek(0)
-    with av.open(sample, format="matroska") as again:
+    with av.open(sample, options={"format_whitelist": "matroska,webm"}) as again:
         yield again.streams[0]
 
 
