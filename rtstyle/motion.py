@@ -121,7 +121,7 @@ def _flow(small: Pixels, last: Pixels) -> tuple[NDArray[np.float32], Mask, float
     half, last_half = (_resized(each, height // 2, width // 2) for each in (luma, last_luma))
     back, forth = _dis(half, last_half, 0), _dis(last_half, half, 1)
     lost = _resized(_disagreeing(back, forth), height, width)
-    back = _resized(cv2.multiply(back, (2, 2, 0, 0)), height, width)
+    back = _resized(cv2.add(back, back), height, width)
     at = cv2.add(positions(height, width), back)
     moved = cv2.remap(last_luma, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     apart, unmoved_apart = (_averaged(cv2.absdiff(luma, each)) for each in (moved, last_luma))

@@ -375,8 +375,9 @@ def test_a_transparent_gif_is_told_from_an_opaque_one(tmp_path: Path) -> None:
         first = Image.new("P", (64, 48), 1)
         first.putpalette([0, 255, 0, 255, 255, 255])
         first.paste(0, (0, 0, 32, 48))
-        hole = {"transparency": 0} if through else {}
-        first.save(tmp_path / "in.gif", save_all=True, append_images=[first.copy()], **hole)
+        if through:
+            first.info["transparency"] = 0
+        first.save(tmp_path / "in.gif", save_all=True, append_images=[first.copy()])
         frames, _, _ = repaint(tmp_path / "in.gif", tmp_path / "out.mp4")
         notes = [note for note in frames.notices if "transparency" in note]
         left = pictures(tmp_path / "out.mp4")[0][10:-10, 5:25].mean(axis=(0, 1))

@@ -120,9 +120,8 @@ def test_flow_leads_back_to_the_last_frame(shift: tuple[int, int]) -> None:
 
 def test_a_fine_pattern_off_by_part_of_a_pixel_is_explained() -> None:
     """Flow is never exact: a miss within what the next pixels show says nothing against it."""
-    wide = cv2.resize(
-        np.random.default_rng(4).integers(60, 200, (200, 340, 3), np.uint8), (1360, 800)
-    )
+    coarse = np.random.default_rng(4).integers(60, 200, (200, 340, 3), np.uint8)
+    wide = np.asarray(cv2.resize(coarse, (1360, 800)), np.uint8)
     now, last = wide[40:760, 40:1320].copy(), wide[42:762, 43:1323].copy()
     motion, _ = analyse(now, seen_after(last))
     assert motion is not None
