@@ -70,7 +70,7 @@ class Gatys:
     """
 
     def __init__(self, features: VGGFeatures, photos: Sequence[Pixels], protocol: Protocol) -> None:
-        self.features, self.protocol = features.to(memory_format=torch.channels_last), protocol
+        self.features, self.protocol = features, protocol
         self.features.calibrate([to_tensor(photo) for photo in photos])
 
     @torch.no_grad()

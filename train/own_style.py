@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -31,8 +32,8 @@ from .recipe import Weights
 MIN_PICTURE_PX = 128
 """A smaller picture has too few brush strokes to learn from."""
 MIN_PHOTOS = 2
-CALIBRATION_BATCHES = 8
-START_CROPS = 2
+CALIBRATION_BATCHES = 4
+START_CROPS = 4
 WARM_UP_STEPS = 20
 SHIPPED_PHOTOS = Path(rtstyle.__file__).resolve().parent / "photos"
 
@@ -116,7 +117,7 @@ class StyleFit:
 
     def start_from(self, vectors: Sequence[NDArray[np.float32]]) -> int:
         """Begin with that of the vectors (P,) that already comes nearest; its index."""
-        image = self._batch(START_CROPS)
+        image = F.avg_pool2d(self._batch(START_CROPS), 2)  # small: there may be many to look at
         seen = self.see(image)
         scores = []
         with torch.no_grad():
