@@ -230,7 +230,7 @@ def main() -> None:
     seen = {name: Photo(pixels, gatys.content(pixels)) for name, pixels in photos.items()}
     for painter in painters:
         results[painter.name] = found = measure(painter, gatys, seen, cache)
-        figures = "  ".join(f"{k} {v:.3f}" for k, v in found.items() if isinstance(v, float))
+        figures = "  ".join(f"{k} {v:.3g}" for k, v in found.items() if type(v) in (int, float))
         print(f"{painter.name:34s} {figures}", file=sys.stderr)
     report = {
         "schema": SCHEMA,
