@@ -28,7 +28,7 @@ from rtstyle.frame import Frame, Pixels
 from rtstyle.pipeline import Pipeline
 
 CHANGES_PX = ((720, 480), (480, 240), (240, 480), (480, 720))
-SETTLED, WATCHED = 12, 45
+SETTLED, WATCHED = 12, 32
 """Frames before a change, of which the last six count as usual, and from it on."""
 NOISE_LEVELS = 2.0
 
