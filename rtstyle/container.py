@@ -105,6 +105,9 @@ def open_media(
         raise SourceError(f"no such file: {path}")
     if path.is_dir():
         raise SourceError(f"{path} is a folder, not a video")
+    if not path.is_file():
+        why = "a pipe or device can be read only once, a video is read twice"
+        raise SourceError(f"{path} is no file", why, "save it as a file first")
     policy = {
         "protocol_whitelist": "file",
         "format_whitelist": FORMATS,
@@ -126,7 +129,7 @@ def open_media(
 
 def is_url(spec: str) -> bool:
     """Whether `spec` names a stream on a network, not a file."""
-    return spec.startswith(URL_PREFIXES)
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", spec) is not None
 
 
 def open_url(url: str, *, hwaccel: HWAccel | None = None) -> InputContainer:
@@ -135,6 +138,12 @@ def open_url(url: str, *, hwaccel: HWAccel | None = None) -> InputContainer:
     Raises:
         SourceError: it cannot be reached within `URL_TIMEOUT_SECONDS`, or is no video.
     """
+    # The address may carry a password, and so may FFmpeg's message.
+    shown = re.sub(r"//[^/@]*@", "//", url)
+    if not url.lower().startswith(URL_PREFIXES):
+        raise SourceError(
+            f"{shown} cannot be opened", f"addresses begin with {', '.join(URL_PREFIXES)}"
+        )
     policy = {
         "protocol_whitelist": "tcp,tls,http,https,httpproxy,rtp,rtsp,rtsps,srtp,udp",
         "format_whitelist": f"{FORMATS},{URL_FORMATS}",
@@ -149,8 +158,6 @@ def open_url(url: str, *, hwaccel: HWAccel | None = None) -> InputContainer:
             hwaccel=hwaccel,
         )
     except (FFmpegError, OSError, ValueError) as error:
-        # The address may carry a password, and so may FFmpeg's message.
-        shown = re.sub(r"//[^/@]*@", "//", url)
         why = getattr(error, "strerror", None) or type(error).__name__
         fix = "check the address in a browser or player; playlists (m3u8) are not opened"
         raise SourceError(f"{shown} cannot be opened", why, fix) from error

@@ -15,8 +15,9 @@ class RtstyleError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, why: str = "", fix: str = "") -> None:
-        self.what, self.why, self.fix = what, why, fix
-        super().__init__("\n".join(line for line in (what, why, fix) if line))
+        # What a library says may have lines of its own.
+        self.what, self.why, self.fix = (" ".join(text.splitlines()) for text in (what, why, fix))
+        super().__init__("\n".join(line for line in (self.what, self.why, self.fix) if line))
 
 
 class UsageError(RtstyleError):

@@ -74,10 +74,12 @@ def find_generator(name: str = DEFAULT_GENERATOR) -> ShelvedGenerator:
     """The generator of that name, or one from a path to an ONNX file.
 
     Raises:
-        EngineError: not on the shelf; the message names those that are.
+        EngineError: no such file, or not on the shelf; the message names those that are.
     """
     path = Path(name)
     if path.suffix == ".onnx":
+        if not path.is_file():
+            raise EngineError(f"no such generator: {name}")
         return ShelvedGenerator(path.name.removesuffix(".onnx"), path.parent)
     names = generators()
     if name not in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -318,3 +319,71 @@ def test_parse_mix() -> None:
     assert parse_mix(None, "a:0.6, b:.4") == (("a", 0.6), ("b", 0.4))
     assert parse_mix("a", None) == (("a", 1.0),)
     assert parse_mix(None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("video", "pictures", "out.mp4"), 3, "rtstyle image"),
+        (("video", "photo.png", "out.mp4"), 3, "rtstyle image"),
+        (("video", "none.jpg", "out.mp4"), 3, "no such file"),
+        (("video", "-", "out.mp4"), 3, "no such file: -"),
+        (("video", "empty.mp4", "out.mp4"), 3, "it is empty"),
+        (("video", "text.mp4", "out.mp4"), 3, "no video file"),
+        (("video", "photo.mp4", "out.mp4"), 3, "no video file"),
+        (("video", "ftp://host/in.mp4", "out.mp4"), 3, "addresses begin with http://"),
+        (("video", "file:///etc/passwd", "out.mp4"), 3, "addresses begin with http://"),
+        (("video", "in.mp4", "-"), 4, "cannot tell the video format"),
+        (("video", "in.mp4", "pictures"), 4, "cannot tell the video format"),
+        (("video", "in.mp4", "nowhere/out.mp4"), 4, "does not exist"),
+        (("video", "in.mp4", "in.mp4", "--overwrite"), 2, "the input itself"),
+        (("video", "in.mp4", "out.mp4", "--crf", "900"), 2, "--crf must lie between"),
+        (("video", "in.mp4", "out.mp4", "--preset", "warp"), 4, "--preset warp"),
+        (("video", "in.mp4", "out.mp4", "--generator", "none.onnx"), 6, "no such generator: none"),
+        (("video", "in.mp4", "out.mp4", "--hwaccel", "vulkan"), 2, "none, auto, cuda"),
+        (("image", "in.mp4", "out.png"), 3, "rtstyle video"),
+        (("image", "empty.mp4", "out.png"), 3, "it is empty"),
+        (("image", "photo.png", "-"), 2, "unknown kind of picture"),
+    ],
+)
+def test_wrong_inputs_are_told_in_three_lines(
+    rtstyle: Run,
+    clip: Path,
+    photo: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    code: int,
+    words: str,
+) -> None:
+    folder = clip.parent
+    (folder / "pictures").mkdir()
+    (folder / "empty.mp4").touch()
+    (folder / "text.mp4").write_text("not a film\n")
+    (folder / "photo.mp4").write_bytes(photo.read_bytes())
+    monkeypatch.chdir(folder)
+    before = sorted(folder.rglob("*"))
+    assert rtstyle(*arguments) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    lines = printed.err.splitlines()
+    assert words in printed.err and lines[0].startswith("error: ") and len(lines) <= 3
+    assert sorted(folder.rglob("*")) == before, "something was left behind"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_refused_and_not_waited_for(
+    rtstyle: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "in.mkv")
+    assert rtstyle("video", tmp_path / "in.mkv", tmp_path / "out.mp4") == 3
+    assert "save it as a file" in capsys.readouterr().err
+
+
+def test_names_with_spaces_and_of_all_alphabets(rtstyle: Run, clip: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "a b ü"
+    folder.mkdir()
+    source, output = folder / "-clip ñ 猫.mp4", folder / "öut put.mp4"
+    clip.rename(source)
+    assert rtstyle("video", "--size", "64", "--quiet", "--", source, output) == 0
+    assert len(decoded(output)) == 6

@@ -83,4 +83,6 @@ def read_image(path: Path) -> Pixels:
     except FileNotFoundError:
         raise SourceError(f"no such file: {path}") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SourceError(f"{path} cannot be read as a picture", str(error)) from error
+        why = "it is empty" if path.is_file() and path.stat().st_size == 0 else str(error)
+        fix = "for videos: rtstyle video"
+        raise SourceError(f"{path} cannot be read as a picture", why, fix) from error

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rtstyle.errors import UsageError
+from rtstyle.errors import SourceError, UsageError
 
 from . import choosing, styling
 from .progress import ProgressReport
@@ -79,6 +79,7 @@ def video(
     controls = look.controls(compare="side-by-side" if compare else "off")
     face_options = FaceOptions(look.face_range)  # type: ignore[arg-type]
     start_seconds, end_seconds = parse_time(start, "--start"), parse_time(end, "--end")
+    refuse_picture(Path(source))
     check_output(output, Path(source), overwrite)
     engine, bank, chosen = styling.load_painter(
         options.generator, options.backend, look.asked, follow="first"
@@ -124,6 +125,21 @@ def video(
         "notices": [*opened.notices, *sink.notices, *pipeline.people.remarks],
     }
     finish(report, result, interruption, as_json=options.as_json, quiet=quiet)
+
+
+def refuse_picture(path: Path) -> None:
+    """What is no video is told before anything is loaded.
+
+    Raises:
+        SourceError: a folder or a picture.
+    """
+    from rtstyle.capture import IMAGE_SUFFIXES
+
+    if path.is_dir():
+        fix = "for all videos in it: rtstyle batch; for pictures: rtstyle image"
+        raise SourceError(f"{path} is a folder, not a video", fix=fix)
+    if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
+        raise SourceError(f"{path} is a picture, not a video", fix="for pictures: rtstyle image")
 
 
 class Interruption:

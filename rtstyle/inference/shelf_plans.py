@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import EngineError
+from ..errors import EngineError, SinkError
 from ..shelf import find_generator, generators
 from .build_watch import BuildWatch
 from .onnxruntime import ONNXRuntimeEngine
@@ -40,8 +40,8 @@ def build_shelf(
     """Compile and keep one plan for each generator, GPU and size.
 
     Raises:
-        EngineError: TensorRT-RTX is not installed, refuses a graph or target, or the folder cannot
-            be written.
+        EngineError: TensorRT-RTX is not installed, or refuses a graph or target.
+        SinkError: the folder cannot be written.
     """
     library = load_library(RTX)
     cache = PlanCache(order.out)
@@ -68,7 +68,7 @@ def build_shelf(
 
 def _keep(cache: PlanCache, key: PlanKey, plan: bytes) -> CachedPlan:
     if not cache.store(key, plan):
-        raise EngineError(
+        raise SinkError(
             f"the plans cannot be written to {cache.folder}",
             "the folder is full, or not yours alone to write to",
             "name another one with --out",

@@ -14,7 +14,7 @@ from av.container import OutputContainer
 from av.error import FFmpegError
 
 from ..container import PictureFormat, open_media, read_picture_format, start_seconds
-from ..errors import SinkError
+from ..errors import SinkError, UsageError
 from ..frame import Frame
 from .encoding import Encoder, EncoderOptions, choose_codec
 from .output_file import (
@@ -29,6 +29,7 @@ from .output_file import (
 from .streams import CopiedStreams, Span, StreamReport, needs_free_tags
 
 DEFAULT_RATE = Fraction(25)
+MAX_CRF = 63
 FAR_START_SECONDS = 10
 """A clock that begins later than this counts something else than the film."""
 
@@ -51,6 +52,10 @@ class VideoSinkOptions:
     start_seconds: float | None = None
     end_seconds: float | None = None
     num_threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.crf is not None and not 0 <= self.crf <= MAX_CRF:
+            raise UsageError(f"--crf must lie between 0 and {MAX_CRF}, got {self.crf:g}")
 
 
 class VideoSink:
@@ -215,6 +220,14 @@ class VideoSink:
             if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
                 raise SinkError(
                     f"no space left for {self.path}", "the disk is full", "nothing was kept"
+                ) from error
+            if "avcodec_open2" in str(error):
+                asked = {"preset": self.options.preset, "crf": self.options.crf}
+                values = ", ".join(f"--{name} {value}" for name, value in asked.items() if value)
+                raise SinkError(
+                    f"the encoder {self._codec} does not open",
+                    f"it was given {values}" if values else str(error),
+                    "leave --preset and --crf away, or take another --codec",
                 ) from error
             raise SinkError(f"{self.path} cannot be written", str(error)) from error
 
