@@ -387,3 +387,34 @@ def test_names_with_spaces_and_of_all_alphabets(rtstyle: Run, clip: Path, tmp_pa
     clip.rename(source)
     assert rtstyle("video", "--size", "64", "--quiet", "--", source, output) == 0
     assert len(decoded(output)) == 6
+
+
+def test_one_damaged_picture_does_not_cost_the_others(
+    rtstyle: Run, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, painted = tmp_path / "photos", tmp_path / "painted"
+    folder.mkdir()
+    for name in ("b.png", "d.png"):
+        (folder / name).write_bytes(photo.read_bytes())
+    for name in ("a.png", "c.png"):
+        (folder / name).write_bytes(photo.read_bytes()[:200])
+    assert rtstyle("image", folder, painted, "--json", "--style", "udnie") == 7
+    printed = capsys.readouterr()
+    assert "2 of 4 pictures cannot be read: a.png, c.png" in printed.err
+    assert sorted(path.name for path in painted.iterdir()) == ["b.png", "d.png"]
+    assert json.loads(printed.out)["outputs"] == [
+        str(painted / name) for name in ("b.png", "d.png")
+    ]
+    (folder / "b.png").unlink()
+    (folder / "d.png").unlink()
+    assert rtstyle("image", folder, painted) == 3
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_the_output(
+    rtstyle: Run, photo: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(photo.read_bytes())
+    (tmp_path / "file").touch()
+    assert rtstyle("image", tmp_path / "photos", tmp_path / "file") == 4
+    assert rtstyle("image", tmp_path / "photos", tmp_path / "file" / "folder") == 4

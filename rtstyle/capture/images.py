@@ -21,25 +21,48 @@ class ImageSource:
     """One picture, or a folder of them; each is a frame a second after the last.
 
     Unlike a video's frames, pictures of a folder may differ in size; `info` tells the first one's.
+    Those that cannot be read are left out, their indices too, and named by `damage` afterwards.
+
+    Raises:
+        SourceError: nothing there, or no picture that can be read.
     """
+
+    is_incomplete = False
 
     def __init__(self, path: Path) -> None:
         self.files = list_images(path)
-        first = read_image(self.files[0])
-        height, width = first.shape[:2]
+        first = next(self._readable(), None)
+        if first is None:
+            read_image(self.files[0])  # says why
+            raise SourceError(f"{path} cannot be read")
+        height, width = first[1].shape[:2]
         self.info = SourceInfo(
             path.name, width, height, Fraction(1), len(self.files), float(len(self.files)), path
         )
-        self.damage: str | None = None
         self.notices: list[str] = []
 
+    @property
+    def damage(self) -> str | None:
+        if not self._damaged:
+            return None
+        return f"{len(self._damaged)} of {len(self.files)} pictures cannot be read: " + ", ".join(
+            file.name for file in self._damaged
+        )
+
     def __iter__(self) -> Iterator[Frame]:
-        for index, file in enumerate(self.files):
-            captured_at_seconds = time.monotonic()
-            yield Frame(read_image(file), index, index, Fraction(1), captured_at_seconds)
+        for index, pixels in self._readable():
+            yield Frame(pixels, index, index, Fraction(1), time.monotonic())
 
     def close(self) -> None:
         pass
+
+    def _readable(self) -> Iterator[tuple[int, Pixels]]:
+        self._damaged: list[Path] = []
+        for index, file in enumerate(self.files):
+            try:
+                yield index, read_image(file)
+            except SourceError:
+                self._damaged.append(file)
 
 
 def list_images(path: Path) -> list[Path]:
@@ -84,5 +107,6 @@ def read_image(path: Path) -> Pixels:
         raise SourceError(f"no such file: {path}") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         why = "it is empty" if path.is_file() and path.stat().st_size == 0 else str(error)
-        fix = "for videos: rtstyle video"
+        is_other = path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES
+        fix = "for videos: rtstyle video" if is_other else ""
         raise SourceError(f"{path} cannot be read as a picture", why, fix) from error

@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from rtstyle.errors import UsageError
+from rtstyle.errors import SinkError, UsageError
 
 from . import choosing, styling
 from .progress import ProgressReport
+from .video import DAMAGED_EXIT_CODE
 
 SCHEMA = 1
 
@@ -53,7 +54,8 @@ def image(
     if options.as_json:
         facts = {
             "schema": SCHEMA,
-            "outputs": [str(path) for path in outputs],
+            "outputs": [str(path) for path in sink.written],
+            "damage": report.damage,
             "style": dict(chosen),
             **({"styles": chooser.names} if chooser else {}),
             "backend": engine.info.backend,
@@ -65,8 +67,11 @@ def image(
         remarks = [f"note: {remark}" for remark in pipeline.people.remarks]
         for line in [*(chooser.lines if chooser else []), *remarks]:
             print(line, file=sys.stderr)
-        what = str(output) if len(outputs) == 1 else f"{output}: {len(outputs)} pictures"
+        what = str(output) if len(outputs) == 1 else f"{output}: {report.num_frames} pictures"
         print(f"{what} ({report.elapsed_seconds:.1f} s)", file=sys.stderr)
+    if report.damage:
+        print(f"error: not all pictures were painted\n{report.damage}", file=sys.stderr)
+        raise typer.Exit(DAMAGED_EXIT_CODE)
 
 
 def output_paths(source: Path, output: Path, files: list[Path]) -> list[Path]:
@@ -74,11 +79,16 @@ def output_paths(source: Path, output: Path, files: list[Path]) -> list[Path]:
 
     Raises:
         UsageError: a folder cannot go into one picture, or input and output are the same.
+        SinkError: the folder cannot be made.
     """
     if source.is_dir():
         if output.suffix and not output.is_dir():
             raise UsageError(f"{source} is a folder, so OUT must be one too: {output}")
-        output.mkdir(parents=True, exist_ok=True)
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = error.strerror or ""
+            raise SinkError(f"the folder {output} cannot be made", why) from error
         paths = [output / file.name for file in files]
     else:
         paths = [output / source.name if output.is_dir() else output]

@@ -22,15 +22,20 @@ QUALITY = 95
 
 
 class ImageSink:
-    """Writes frame number i to `paths[i]`; each file appears under its name only when whole."""
+    """Writes frame number i to `paths[i]`; each file appears under its name only when whole.
+
+    `written` are those that have appeared.
+    """
 
     def __init__(self, paths: Sequence[Path], *, overwrite: bool = False) -> None:
-        self._paths = iter(paths)
+        self._paths, self.written = paths, list[Path]()
         for path in paths:
             check_image_output(path, overwrite=overwrite)
 
     def write(self, frame: Frame) -> None:
-        write_image(next(self._paths), frame)
+        path = self._paths[frame.index]
+        write_image(path, frame)
+        self.written.append(path)
 
     def close(self) -> None:
         pass
