@@ -71,6 +71,7 @@ def test_the_choice_is_a_style_of_the_bank_and_is_told() -> None:
 
 
 def test_a_bank_without_a_graph_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "own.onnx").touch()
     with pytest.raises(StyleError, match="no graph of styles") as caught:
         Chooser(str(tmp_path / "own.onnx"), StyleBank("abc"))
     assert "--style" in caught.value.fix
