@@ -1,9 +1,9 @@
 """Chooses the processing size so that the camera's rate holds on this machine.
 
-The cost of inference goes with the number of pixels, so one measured size predicts the others;
-the rest of a frame's cost stays. Down goes quickly, in one step to the size that fits; up needs
-room, patience, and more patience after a step that did not hold. The caller compiles the next size
-before it is used.
+The cost of inference and of smoothing goes with the number of pixels, so one measured size predicts
+the others; the rest of a frame's cost stays. Down goes quickly, in one step to the size that fits;
+up needs room, patience, and more patience after a step that did not hold. The caller compiles the
+next size before it is used.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Governor:
     def update(
         self, cost_seconds: float, inference_seconds: float, now_seconds: float
     ) -> int | None:
-        """Take a frame's processing time, and inference's part of it.
+        """Take a frame's processing time, and the part of it that goes with the pixels painted.
 
         Returns the size to go to, None to stay; the caller compiles it and says `moved` once it
         paints at it.

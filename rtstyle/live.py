@@ -32,6 +32,8 @@ STALL_SECONDS = 2.0
 NOTICE_SECONDS = 4.0
 STATUS_SECONDS = 0.5
 DEFAULT_RATE = 30.0
+GOVERNED = ("inference", "temporal", "passing")
+"""The stages whose time depends on the painting size; the first two go with its pixels."""
 MIN_SIZE_PX = 64
 """Controls take no smaller size; a smaller camera is painted as it is."""
 
@@ -184,19 +186,19 @@ class Session:
         figures = self.figures
         controls = self._controls()
         spent = self.pipeline.times.seconds
-        inference_before, passing_before = spent["inference"], spent.get("passing", 0.0)
+        before = dict(spent)
         started = time.perf_counter()
         painted = self.pipeline.process(frame, controls)
-        inference_seconds = spent["inference"] - inference_before
+        took = {name: spent.get(name, 0.0) - before.get(name, 0.0) for name in GOVERNED}
         # What a change of size costs for a moment says nothing about the new size.
-        cost_seconds = time.perf_counter() - started - (spent.get("passing", 0.0) - passing_before)
+        cost_seconds = time.perf_counter() - started - took["passing"]
         self.latest_frame = painted
         for sink in self._sinks:
             self._write(sink, painted)
         figures.painted_rate.add(time.monotonic())
         figures.num_painted += 1
-        if inference_seconds > 0:
-            self._govern(frame, cost_seconds, inference_seconds)
+        if took["inference"] > 0:
+            self._govern(frame, cost_seconds, took["inference"] + took["temporal"])
         self.thumbnails.step(frame)
         if figures.is_due():
             self._refresh()
@@ -217,9 +219,9 @@ class Session:
             self.remove_sink(sink)
             self.tell(error.what)
 
-    def _govern(self, frame: Frame, cost_seconds: float, inference_seconds: float) -> None:
+    def _govern(self, frame: Frame, cost_seconds: float, sized_seconds: float) -> None:
         now = time.monotonic()
-        wanted_px = self.governor.update(cost_seconds, inference_seconds, now)
+        wanted_px = self.governor.update(cost_seconds, sized_seconds, now)
         if wanted_px is None:
             return
         if self._compiler.is_ready(*processing_size(frame.height, frame.width, wanted_px)):

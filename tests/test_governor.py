@@ -115,6 +115,22 @@ def test_where_the_rate_cannot_be_held_the_brush_stays_as_fine_as_makes_sense() 
     assert 0.15 * 60 < inference_ms < 0.4 * 60
 
 
+def test_finds_its_size_where_smoothing_gets_smaller_too() -> None:
+    """Smoothing goes with the pixels only below two thirds of the frame's height."""
+
+    def cost(size: int, now: float) -> tuple[float, float]:
+        slowed = 4.0 if now < 3 else 1.0
+        smoothing = 0.009 * min(1.0, 1.5 * size / 720) ** 2
+        return slowed * (0.028 * (size / 720) ** 2 + smoothing), slowed * 0.006
+
+    machine = Machine(Governor(720, RATE), cost).run(60)
+    assert machine.governor.size_px >= 432
+    assert sum(cost(machine.governor.size_px, 60)) < PERIOD
+    changes = machine.governor.num_changes
+    machine.run(60)
+    assert machine.governor.num_changes == changes <= 8
+
+
 def test_the_rate_comes_first_where_the_smallest_size_holds_it() -> None:
     machine = Machine(Governor(720, RATE), by_pixels(100, rest_ms=22)).run(20)
     assert 100 * (machine.governor.size_px / 720) ** 2 + 22 < 1000 * PERIOD
