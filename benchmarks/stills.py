@@ -1,4 +1,4 @@
-"""The README's picture of where the style goes: `python -m benchmarks.stills`.
+"""The README's pictures of styles and regions: `python -m benchmarks.stills`.
 
 Painted on scikit-image's astronaut (NASA, public domain), which comes with rtstyle.
 """
@@ -19,30 +19,39 @@ from rtstyle.pipeline import Pipeline
 
 from .machine import ROOT
 
-STILLS = {
+REGIONS = {
     "--region face": Controls((("mosaic", 1.0),), region="face"),
     "--region background": Controls((("starry-night", 1.0),), region="background"),
     "--region person": Controls((("great-wave", 1.0),), region="person"),
     "--face-detail": Controls((("scream", 1.0),), face_detail=True),
 }
-"""Caption, which is the option that makes the picture, and what is painted."""
+STYLES = ("van-gogh", "scream", "great-wave", "mondrian", "stained-glass", "comic", "marbling")
+PICTURES = {
+    "faces.jpg": REGIONS,
+    "styles.jpg": {
+        "photo": Controls((("original", 1.0),), strength=0),
+        **{style: Controls(((style, 1.0),)) for style in STYLES},
+    },
+}
+"""File -> caption -> what is painted."""
 
 
 def main() -> None:
-    """Paint all four and lay them out side by side."""
+    """Paint all of them; a file holds its paintings in rows of four."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.stills")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/pictures/faces.jpg")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/pictures")
     options = parser.parse_args()
     photo = read_image(ROOT / "rtstyle/photos/astronaut.jpg")
     engine, bank = load()
-    cells = []
-    for caption, controls in STILLS.items():
-        pipeline = Pipeline(engine, bank)
-        cells.append((caption, pipeline.process(Frame.still(photo), controls).pixels))
-        pipeline.close()
+    for name, paintings in PICTURES.items():
+        cells = []
+        for caption, controls in paintings.items():
+            pipeline = Pipeline(engine, bank)
+            cells.append((caption, pipeline.process(Frame.still(photo), controls).pixels))
+            pipeline.close()
+        Image.fromarray(contact_sheet(cells, columns=4)).save(options.out / name, quality=88)
+        print(options.out / name)
     engine.close()
-    Image.fromarray(contact_sheet(cells, columns=4)).save(options.out, quality=88)
-    print(options.out)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How well `--style auto` chooses: are crops of a painting known, and does the choice hold still?
 
-    python -m benchmarks.style_choice train/recipes/bank8.toml --data ../shared/data
+    python -m benchmarks.style_choice train/recipes/bank24.toml --data ../shared/data
 
 Each painting is cut into two halves; the graph is made of one half and of three in four photos.
 Asked are crops of the other half (the painting's style is right), the remaining photos with other
