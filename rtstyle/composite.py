@@ -16,9 +16,9 @@ proportion to the strength (0.43 of it at 0.5); with 0.5 in its place the lower 
 """
 
 
-def pixel_share(strength: float) -> float:
+def pixel_share(strength: float, fade_strength: float = PIXEL_FADE_STRENGTH) -> float:
     """Share of painted pixels at a strength: 0 at 0, so that strength 0 is the source exactly."""
-    return min(1.0, strength / PIXEL_FADE_STRENGTH)
+    return min(1.0, strength / fade_strength)
 
 
 def blend(original: Pixels, painted: Pixels, share: float | Mask) -> Pixels:
@@ -84,13 +84,17 @@ def region_share(frame: Frame, controls: Controls) -> float | Mask:
 
 
 def composite(
-    original: Pixels, painted: Pixels, controls: Controls, share: float | Mask = 1.0
+    original: Pixels,
+    painted: Pixels,
+    controls: Controls,
+    share: float | Mask = 1.0,
+    fade_strength: float = PIXEL_FADE_STRENGTH,
 ) -> Pixels:
     """The picture to show: both inputs and the result are (H, W, 3) uint8 RGB.
 
-    `share` is what `region_share` tells of the frame.
+    `share` is what `region_share` tells of the frame; below `fade_strength` pixels are blended.
     """
     if controls.keep_colors:
         painted = keep_colors(original, painted)
-    painted = blend(original, painted, pixel_share(controls.strength) * share)
+    painted = blend(original, painted, pixel_share(controls.strength, fade_strength) * share)
     return compare(original, painted, controls)

@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 import cv2
 import numpy as np
 
-from .composite import blend, composite, region_share
+from .composite import PIXEL_FADE_STRENGTH, blend, composite, region_share
 from .controls import DEFAULT_SIZE_PX, Controls
 from .face import FaceOptions, People, needs_whole, paint_faces, paints_faces, wanted_by
 from .frame import Frame, Motion, Pixels
@@ -104,7 +104,8 @@ class Pipeline:
             painted = paint()
             with self.times.stage("composite"):
                 share = region_share(frame, controls)
-                return frame.painted(composite(frame.pixels, painted, controls, share))
+                fade = PIXEL_FADE_STRENGTH if has_strengths(self.bank) else 1.0
+                return frame.painted(composite(frame.pixels, painted, controls, share, fade))
 
         return finish
 
@@ -241,11 +242,16 @@ def paint_pixels(engine: Engine, bank: StyleBank, pixels: Pixels, controls: Cont
         pipeline.close()
 
 
+def has_strengths(bank: StyleBank) -> bool:
+    """Whether styles can be weakened; else pixels alone are blended."""
+    return ORIGINAL in bank.names
+
+
 def style_at_strength(
     bank: StyleBank, mix: tuple[tuple[str, float], ...], strength: float
 ) -> Style:
     """The style of a mix, drawn towards `original` as the strength falls."""
-    if strength == 1 or ORIGINAL not in bank.names:
+    if strength == 1 or not has_strengths(bank):
         return bank.mix(mix)
     total = sum(share for _, share in mix)
     weaker = [(name, share * strength) for name, share in mix]

@@ -10,6 +10,7 @@ import hashlib
 import json
 import tempfile
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +22,13 @@ from torch import Tensor, nn
 from .bank import StyledGenerator, trained
 from .checkpoint import Checkpoint, load_checkpoint
 from .errors import TrainError
-from .generators import UnshuffleNet
 from .recipe import Recipe
 
 OPSET = 17
 METADATA_PREFIX = "rtstyle."
 STYLES_SCHEMA = 1
-CHECK_SIZES_HW = ((256, 384), (360, 640))
+Sizes = Sequence[tuple[int, int]]
+CHECK_SIZES_HW: Sizes = ((256, 384), (360, 640))
 
 MAX_DIFFERENCE = 1
 """Largest difference of uint8 pixels between torch and ONNX Runtime in float32.
@@ -42,14 +43,14 @@ the range, which nobody sees."""
 class GraphContract(nn.Module):
     """A generator with the casts, layout, scaling and clamping of the graph contract inside."""
 
-    def __init__(self, net: UnshuffleNet, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, net: nn.Module, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.net, self.dtype = net.to(dtype), dtype
 
-    def forward(self, frame: Tensor, style: Tensor) -> Tensor:
-        """(1, H, W, 3) uint8 and (1, P) float32 -> (1, H, W, 3) uint8."""
+    def forward(self, frame: Tensor, style: Tensor | None = None) -> Tensor:
+        """(1, H, W, 3) uint8 and, unless P = 0, (1, P) float32 -> (1, H, W, 3) uint8."""
         image = frame.to(self.dtype).permute(0, 3, 1, 2) * (1 / 255)
-        painted = self.net(image, style.to(self.dtype))
+        painted = self.net(image) if style is None else self.net(image, style.to(self.dtype))
         return (painted.clamp(0, 1) * 255 + 0.5).permute(0, 2, 3, 1).to(torch.uint8)
 
 
@@ -92,9 +93,7 @@ def export(checkpoint: Path, out: Path, name: str, photo: Tensor, licence: str) 
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as folder:
         made = Path(folder)
-        write_onnx(model.net, made / f"{name}.onnx", metadata)
-        write_onnx(model.net, made / f"{name}.fp16.onnx", metadata, torch.float16)
-        result = compare(model, made / f"{name}.onnx", made / f"{name}.fp16.onnx", photo)
+        result = write_graphs(model.net, made / name, metadata, photo, model.styles[1].detach())
         table = model.styles.detach().numpy()
         write_styles(table, recipe, result.weights_sha256, made / f"{name}.styles")
         (made / f"{name}.md").write_text(card(name, saved, recipe, model, result, licence))
@@ -104,27 +103,60 @@ def export(checkpoint: Path, out: Path, name: str, photo: Tensor, licence: str) 
     return result
 
 
-@torch.no_grad()
-def compare(model: StyledGenerator, onnx: Path, onnx_fp16: Path, photo: Tensor) -> Exported:
-    """Run both graphs and torch on a photo (3, H, W) at two sizes.
+def write_graphs(
+    net: nn.Module,
+    stem: Path,
+    metadata: dict[str, str],
+    photo: Tensor,
+    style: Tensor | None,
+    sizes_hw: Sizes = CHECK_SIZES_HW,
+) -> Exported:
+    """Write `STEM.onnx` and `STEM.fp16.onnx` and compare both with torch.
+
+    Args:
+        net: (B, 3, H, W) in [0, 1] and, unless P = 0, (B, P) -> (B, 3, H, W).
+        stem: path without suffix.
+        metadata: of the graph contract.
+        photo: (3, H, W) in [0, 1], on which they are compared.
+        style: (P,), used for it; None if P = 0.
+        sizes_hw: multiples of the net's size.
 
     Raises:
         TrainError: they differ by more than the tolerances above.
     """
-    style = model.styles[1].detach()
-    reference = [_run_torch(model.net, photo, size, style) for size in CHECK_SIZES_HW]
+    files = stem.with_name(stem.name + ".onnx"), stem.with_name(stem.name + ".fp16.onnx")
+    for file, dtype in zip(files, (torch.float32, torch.float16), strict=True):
+        write_onnx(net, file, metadata, style, dtype)
+    return compare(net, style, files, photo, sizes_hw)
+
+
+@torch.no_grad()
+def compare(
+    net: nn.Module,
+    style: Tensor | None,
+    files: tuple[Path, Path],
+    photo: Tensor,
+    sizes_hw: Sizes = CHECK_SIZES_HW,
+) -> Exported:
+    """Run torch and both graphs (float32, float16) on a photo (3, H, W) at two sizes.
+
+    Raises:
+        TrainError: they differ by more than the tolerances above.
+    """
+    frames = [_photo_frame(photo, size) for size in sizes_hw]
+    vector = None if style is None else style[None]
+    reference = [GraphContract(net)(frame, vector)[0].numpy() for frame in frames]
+    exact, halved = (_run_onnx(file, frames, vector) for file in files)
     difference = max(
-        int(np.abs(a.astype(int) - b).max())
-        for a, b in zip(reference, _run_onnx(onnx, photo, style), strict=True)
+        int(np.abs(a.astype(int) - b).max()) for a, b in zip(reference, exact, strict=True)
     )
-    halved = _run_onnx(onnx_fp16, photo, style)
     psnr = min(_psnr_db(a, b) for a, b in zip(reference, halved, strict=True))
     if difference > MAX_DIFFERENCE or psnr < MIN_FP16_PSNR_DB:
         raise TrainError(
             f"the exported graph differs from torch by {difference} of 255 "
             f"(float16: {psnr:.1f} dB)\nallowed: {MAX_DIFFERENCE}, {MIN_FP16_PSNR_DB} dB"
         )
-    return Exported(weights_hash(model.net), difference, psnr)
+    return Exported(weights_hash(net), difference, psnr)
 
 
 def weights_hash(net: nn.Module) -> str:
@@ -137,12 +169,13 @@ def weights_hash(net: nn.Module) -> str:
 
 
 def write_onnx(
-    net: UnshuffleNet,
+    net: nn.Module,
     path: Path,
     metadata: dict[str, str],
+    style: Tensor | None,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write one graph with `dtype` internals and its metadata."""
+    """Write one graph with `dtype` internals and its metadata; `style` (P,) or None as in use."""
     import copy
 
     import onnx
@@ -153,9 +186,9 @@ def write_onnx(
         warnings.simplefilter("ignore")
         torch.onnx.export(
             graph,
-            (frame, net.neutral_style()[None]),
+            (frame,) if style is None else (frame, style[None].float()),
             str(path),
-            input_names=["frame", "style"],
+            input_names=["frame"] if style is None else ["frame", "style"],
             output_names=["stylized"],
             dynamic_axes={"frame": {1: "H", 2: "W"}, "stylized": {1: "H", 2: "W"}},
             opset_version=OPSET,
@@ -241,24 +274,14 @@ def _photo_frame(photo: Tensor, size_hw: tuple[int, int]) -> Tensor:
     return (image * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
-def _run_torch(
-    net: UnshuffleNet, photo: Tensor, size_hw: tuple[int, int], style: Tensor
-) -> np.ndarray:
-    return GraphContract(net)(_photo_frame(photo, size_hw), style[None])[0].numpy()
-
-
-def _run_onnx(path: Path, photo: Tensor, style: Tensor) -> list[np.ndarray]:
+def _run_onnx(path: Path, frames: Sequence[Tensor], style: Tensor | None) -> list[np.ndarray]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    inputs = {} if style is None else {"style": style.numpy()}
     return [
-        np.asarray(
-            session.run(
-                ["stylized"],
-                {"frame": _photo_frame(photo, size).numpy(), "style": style[None].numpy()},
-            )[0]
-        )[0]
-        for size in CHECK_SIZES_HW
+        np.asarray(session.run(["stylized"], {"frame": frame.numpy(), **inputs})[0])[0]
+        for frame in frames
     ]
 
 

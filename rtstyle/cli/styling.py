@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -175,6 +176,8 @@ def load_painter(
 
     gpu = replace(GpuOptions.from_environment(), follow=follow)
     engine, bank = load(generator, backend, gpu)
+    if "non-commercial" in (licence := engine.info.generator.licence):
+        print(f"{engine.info.generator.name} is not for every use: {licence}", file=sys.stderr)
     if mix == AUTO_STYLE:
         return engine, bank, AUTO_STYLE
     if mix is None:
