@@ -84,9 +84,9 @@ def recipe_from_dict(values: dict[str, Any], origin: str) -> Recipe:
     """Build a recipe from parsed TOML; unknown and missing keys are errors that name them."""
     values = dict(values)
     try:
-        values["weights"] = _build(Weights, values.get("weights", {}))
-        values["styles"] = [_build(StylePicture, style) for style in values.get("styles", [])]
-        recipe = _build(Recipe, values)
+        values["weights"] = build(Weights, values.get("weights", {}))
+        values["styles"] = [build(StylePicture, style) for style in values.get("styles", [])]
+        recipe = build(Recipe, values)
     except (TypeError, ValueError) as error:
         raise TrainError(f"{origin}: {error}") from error
     names = recipe.style_names
@@ -103,16 +103,29 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         TrainError: missing file, bad TOML, unknown or missing keys.
     """
+    return recipe_from_dict(read_toml(path), str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a recipe's file says.
+
+    Raises:
+        TrainError: missing file or bad TOML.
+    """
     try:
-        values = tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text())
     except FileNotFoundError as error:
         raise TrainError(f"no such recipe: {path}") from error
     except tomllib.TOMLDecodeError as error:
         raise TrainError(f"{path}: {error}") from error
-    return recipe_from_dict(values, str(path))
 
 
-def _build(kind: type[T], values: dict[str, Any]) -> T:
+def build(kind: type[T], values: dict[str, Any]) -> T:
+    """A dataclass from parsed values.
+
+    Raises:
+        ValueError: a key that it does not know; TypeError: one is missing.
+    """
     known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - known)
     if unknown:
