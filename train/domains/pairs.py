@@ -1,0 +1,179 @@
+"""Pairs of a face and its painting, made by optimisation: `python -m train pairs`.
+
+A folder of pairs holds `sources/` and `targets/` (PNG), `pairs.json` (what they were made with) and
+`pairs.jsonl` (one line a pair: source, target, the style label, which is the picture's name, the
+similarity label of `similarity.py`, and the face's origin). A line is written when its pictures
+are, so a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data import load_picture
+from ..errors import TrainError
+from ..features import VGGFeatures
+from ..fusion import style_targets
+from ..recipe import StylePicture, build, read_toml
+from ..sheet import to_image
+from .faces import CropOptions, Faces, read_faces
+from .gatys import GatysOptions, paint_by_optimisation
+from .similarity import descriptors, similarity
+
+SCHEMA = 1
+LINES, FACTS = "pairs.jsonl", "pairs.json"
+CALIBRATION_BATCH = 8
+
+
+@dataclass(frozen=True)
+class PairsRecipe:
+    """Everything that decides what `python -m train pairs` makes.
+
+    `faces` are folders, pictures and clips, `styles` pictures, all relative to the data folder.
+    `max_faces` faces, spread over the places, are painted once in each style, `batch` at a time.
+    `licence` says what may be done with weights that learn from the pairs.
+    """
+
+    name: str
+    faces: list[str]
+    styles: list[StylePicture]
+    licence: str
+    exclude: list[str] = field(default_factory=list)
+    max_faces: int = 120
+    min_faces: int = 8
+    batch: int = 4
+    style_short_side_px: int = 256
+    crops: CropOptions = field(default_factory=CropOptions)
+    gatys: GatysOptions = field(default_factory=GatysOptions)
+
+
+def load_pairs_recipe(path: Path) -> PairsRecipe:
+    """Read a recipe of pairs.
+
+    Raises:
+        TrainError: missing file, bad TOML, unknown or missing keys.
+    """
+    values = read_toml(path)
+    try:
+        values["styles"] = [build(StylePicture, style) for style in values.get("styles", [])]
+        values["crops"] = build(CropOptions, values.get("crops", {}))
+        values["gatys"] = build(GatysOptions, values.get("gatys", {}))
+        recipe = build(PairsRecipe, values)
+    except (TypeError, ValueError) as error:
+        raise TrainError(f"{path}: {error}") from error
+    if len({style.name for style in recipe.styles}) != len(recipe.styles) or not recipe.styles:
+        raise TrainError(f"{path}: it needs [[styles]], each with a name of its own")
+    return recipe
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Pairs that are there, of how many, and the mean similarity of the last ones."""
+
+    done: int
+    total: int
+    similarity: float
+
+
+def make_pairs(
+    recipe: PairsRecipe,
+    data: Path,
+    out: Path,
+    features: VGGFeatures,
+    report: Callable[[Progress], None],
+) -> Faces:
+    """Make what is missing of a recipe's pairs; returns the faces with what was passed over.
+
+    Raises:
+        TrainError: too few faces, or `out` holds pairs of another recipe.
+    """
+    _claim(out, recipe)
+    faces = read_faces(
+        [data / place for place in recipe.faces],
+        recipe.crops,
+        min_faces=recipe.min_faces,
+        exclude=recipe.exclude,
+    )
+    faces = _spread(faces, recipe.max_faces)
+    device = next(features.buffers()).device
+    photos = (faces.stack().float() / 255).to(device)
+    features.calibrate(photos.split(CALIBRATION_BATCH))
+    lines = read_lines(out)
+    found = {f"sources/{i:05d}.png": origin for i, origin in enumerate(faces.origins)}
+    if any(found.get(line["source"]) != line["origin"] for line in lines):
+        raise TrainError(f"{out} holds pairs of other faces\ntake another folder with --out")
+    done = {line["target"] for line in lines}
+    total = len(faces) * len(recipe.styles)
+    # Face by face rather than style by style: what is there at any time serves all styles.
+    for indices in torch.arange(len(faces)).split(recipe.batch):
+        for style in recipe.styles:
+            names = [(int(i), f"targets/{int(i):05d}_{style.name}.png") for i in indices]
+            missing = [(i, name) for i, name in names if name not in done]
+            if not missing:
+                continue
+            picture = load_picture(data / style.file, short_side=recipe.style_short_side_px)
+            targets = style_targets([picture.to(device)], features)
+            batch = photos[[i for i, _ in missing]]
+            painted = paint_by_optimisation(batch, targets, features, recipe.gatys)
+            with torch.no_grad():
+                labels = similarity(descriptors(features, batch), descriptors(features, painted))
+            for (i, name), target, label in zip(missing, painted, labels.tolist(), strict=True):
+                _write(out, photos[i], target, _line(faces, i, name, style.name, label))
+                done.add(name)
+            report(Progress(len(done), total, float(labels.mean())))
+    return faces
+
+
+def read_lines(folder: Path) -> list[dict]:
+    """The lines of a folder of pairs; one that a killed run left unfinished is dropped."""
+    try:
+        text = (folder / LINES).read_text()
+    except FileNotFoundError:
+        return []
+    whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    return [json.loads(line) for line in whole]
+
+
+def _claim(out: Path, recipe: PairsRecipe) -> None:
+    """Write the recipe into `out`, or see that it is the one whose pairs lie there."""
+    facts = json.dumps({"schema": SCHEMA, **asdict(recipe)}, indent=1) + "\n"
+    path = out / FACTS
+    if path.exists() and path.read_text() != facts:
+        raise TrainError(f"{out} holds pairs of another recipe\ntake another folder with --out")
+    for folder in ("sources", "targets"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    path.write_text(facts)
+    lines = out / LINES
+    if lines.exists() and not lines.read_text().endswith("\n"):
+        kept = "".join(json.dumps(line) + "\n" for line in read_lines(out))
+        lines.write_text(kept)
+
+
+def _spread(faces: Faces, count: int) -> Faces:
+    """`count` of the faces, evenly over the order in which they were found."""
+    picks = np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int))
+    return Faces([faces.crops[i] for i in picks], [faces.origins[i] for i in picks], faces.skipped)
+
+
+def _line(faces: Faces, index: int, target: str, style: str, label: float) -> dict:
+    return {
+        "source": f"sources/{index:05d}.png",
+        "target": target,
+        "style": style,
+        "similarity": round(label, 4),
+        "origin": faces.origins[index],
+    }
+
+
+def _write(out: Path, source: Tensor, target: Tensor, line: dict) -> None:
+    to_image(source).save(out / line["source"])
+    to_image(target).save(out / line["target"])
+    with (out / LINES).open("a") as file:
+        file.write(json.dumps(line) + "\n")
