@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import export, graph, perceptual, style
+from . import domain, export, graph, pairs, perceptual, style
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,3 +24,9 @@ app.command()(style.style)
 app.command()(perceptual.perceptual)
 app.command()(export.export)
 app.command()(graph.graph)
+app.command()(pairs.pairs)
+app.command()(domain.dcnn)
+app.command()(domain.drn)
+app.command()(domain.adversarial)
+app.command()(domain.student)
+app.command("export-domain")(domain.export_domain)

@@ -1,0 +1,137 @@
+"""The student: what it is taught, under which licence, and that it runs in the runtime."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from domain_data import random_features, recipe, run_of, write_picture
+
+from train.domains import student
+from train.domains.faces import CropOptions
+from train.domains.networks import Trained
+from train.domains.run import DomainRun, calibrate
+from train.errors import TrainError
+
+SHAPE = {"front": 16, "body": 16, "blocks": 1}
+
+
+class Swap(torch.nn.Module):
+    """A teacher that exchanges red and blue, darker in its second style."""
+
+    num_style_values = 2
+    size_multiple = 1
+
+    def forward(self, image: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        return image.flip(1) * (1 - 0.5 * label[:, 1, None, None, None])
+
+
+@pytest.fixture
+def teacher() -> Trained:
+    taught = recipe("adversarial", styles=["light", "dark"], licence="CC0-1.0", size_px=16)
+    return Trained(Swap(), taught, 1)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    for seed in range(9):
+        write_picture(tmp_path / "faces" / f"{seed}.png", seed)
+    return tmp_path
+
+
+def plan_of(**changes: object):
+    return recipe(
+        "student", sources=["faces"], licence="Apache-2.0", shape=SHAPE,
+        crops=CropOptions(align=False), **changes,
+    )  # fmt: skip
+
+
+def student_run(data: Path, teacher: Trained, **changes: object) -> DomainRun:
+    plan, features = plan_of(**changes), random_features()
+    pairs = student.taught_pairs(plan, data, teacher, features)
+    calibrate(features, pairs)
+    torch.manual_seed(plan.seed)
+    players = student.players(plan, features, teacher.recipe.size_px)
+    return run_of(plan, pairs, players, data / "run")
+
+
+@pytest.mark.parametrize(("styles", "shade"), [([], 1.0), (["dark"], 0.5)])
+def test_it_is_taught_what_the_teacher_paints_at_its_own_size(
+    data: Path, teacher: Trained, styles: list[str], shade: float
+) -> None:
+    pairs = student.taught_pairs(plan_of(styles=styles), data, teacher, random_features())
+    assert pairs.sources.shape == pairs.targets.shape == (9, 3, 32, 32)
+    assert pairs.styles == tuple(styles or ["light"])
+    expected = pairs.sources.flip(1).float() * shade
+    assert (pairs.targets.float() - expected).abs().mean() < 12  # 16 px, enlarged
+    with pytest.raises(TrainError, match="not 'blue'"):
+        student.taught_pairs(plan_of(styles=["blue"]), data, teacher, random_features())
+
+
+@pytest.mark.parametrize(
+    ("of_teacher", "of_faces", "expected"),
+    [
+        ("Apache-2.0", "Apache-2.0", "Apache-2.0"),
+        ("research only, non-commercial", "Apache-2.0", "research only, non-commercial"),
+        ("Apache-2.0", "non-commercial faces", "non-commercial faces"),
+    ],
+)
+def test_a_student_is_bound_by_what_its_teacher_saw(
+    teacher: Trained, of_teacher: str, of_faces: str, expected: str
+) -> None:
+    taught = Trained(teacher.net, replace(teacher.recipe, licence=of_teacher), 1)
+    assert student.licence_of(replace(plan_of(), licence=of_faces), taught) == expected
+
+
+def test_it_learns_and_paints_faces_in_the_runtime(data: Path, teacher: Trained) -> None:
+    from faces import detection
+
+    from rtstyle.api import load
+    from rtstyle.controls import Controls
+    from rtstyle.face import FaceOptions, People
+    from rtstyle.face.align import CROP_PX, crop_to_frame, pose_of
+    from rtstyle.frame import Face, Frame
+    from rtstyle.pipeline import Pipeline
+    from train.domains.export import export_domain
+
+    run = student_run(data, teacher, steps=1000)
+    fixed = run.pairs.first(4)
+    with torch.no_grad():
+        before = (run.generator(fixed.source) - fixed.target).square().mean()
+    for _ in range(15):
+        run.advance()
+    with torch.no_grad():
+        assert (run.generator(fixed.source) - fixed.target).square().mean() < 0.8 * before
+    run.save()
+    export_domain(run.paths.checkpoint, data, "light", torch.rand(3, 200, 200))
+    engine, bank = load(str(data / "light.onnx"), "openvino")
+    assert engine.info.generator.num_style_values == 0 and bank.names == ["light"]
+
+    pose = pose_of(detection(160, 90, 100))
+    face = Face((110, 40, 100, 100), crop_to_frame(pose), CROP_PX)
+
+    class OneFace(People):
+        def find(self, frame: Frame, controls: Controls) -> Frame:
+            from rtstyle.face import face_mask
+
+            mask = face_mask((face,), frame.height, frame.width)
+            return replace(frame, faces=(face,), face_mask=mask)
+
+    pixels = np.ascontiguousarray(
+        np.random.default_rng(0).integers(0, 256, (180, 320, 3), np.uint8)
+    )
+    pipeline = Pipeline(engine, bank)
+    pipeline.people = OneFace(FaceOptions())
+    controls = Controls((("light", 1.0),), region="face", smooth=0)
+    painted = pipeline.process(Frame.still(pixels), controls).pixels
+    changed = (painted != pixels).any(axis=2)
+    assert changed[70:110, 140:180].mean() > 0.9 and not changed[:, :40].any()
+    half = pipeline.process(Frame.still(pixels), replace(controls, strength=0.5)).pixels
+    whole_change = np.abs(painted.astype(int) - pixels)[changed].mean()
+    half_change = np.abs(half.astype(int) - pixels)[changed].mean()
+    assert 0.4 < half_change / whole_change < 0.6
+    pipeline.close()
+    engine.close()

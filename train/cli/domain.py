@@ -1,0 +1,219 @@
+"""`python -m train dcnn`, and the other networks that learn a domain: one command each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import DataOption, DownloadOption, FeaturesOption, ThreadsOption
+from .progress import LINE_EVERY_STEPS, progress_bar, text
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..domains.batches import PairSet
+    from ..domains.player import Player
+    from ..domains.recipe import DomainRecipe, Network
+    from ..features import VGGFeatures
+
+RecipeArgument = Annotated[Path, typer.Argument(help="TOML recipe, see train/recipes/domains/.")]
+OutOption = Annotated[Path, typer.Option(help="Folder for checkpoint, log and sheets.")]
+PairsOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder of pairs; not needed where the recipe names two unpaired domains."),
+]
+ResumeOption = Annotated[bool, typer.Option(help="Go on from the checkpoint in --out.")]
+StepsOption = Annotated[int | None, typer.Option(help="Replace the recipe's number of steps.")]
+
+Cast = Callable[["DomainRecipe", "PairSet", "VGGFeatures"], "list[Player]"]
+"""Builds the players of a network; on the CPU, they are moved afterwards."""
+
+Find = Callable[["DomainRecipe", "VGGFeatures"], "PairSet"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """The options that all of the networks have."""
+
+    recipe: Path
+    out: Path
+    pairs: Path | None
+    data: Path
+    features: Path | None
+    download_features: bool
+    resume: bool
+    steps: int | None
+    threads: int
+    features_depth: int = 16
+
+
+def dcnn(
+    recipe: RecipeArgument,
+    out: OutOption,
+    pairs: PairsOption = None,
+    data: DataOption = Path("../shared/data"),
+    features: FeaturesOption = None,
+    download_features: DownloadOption = False,
+    resume: ResumeOption = False,
+    steps: StepsOption = None,
+    threads: ThreadsOption = 0,
+) -> None:
+    """Train DCNN: VGG19's (or, with --features, VGG16's) features decoded into a painting."""
+
+    def cast(plan: DomainRecipe, pairs: PairSet, features: VGGFeatures) -> list[Player]:
+        from ..domains import dcnn
+
+        return dcnn.players(dcnn.create(features), plan, features)
+
+    order = Order(recipe, out, pairs, data, features, download_features, resume, steps, threads)
+    train_network("dcnn", replace(order, features_depth=19), cast)
+
+
+def drn(
+    recipe: RecipeArgument,
+    out: OutOption,
+    pairs: PairsOption = None,
+    data: DataOption = Path("../shared/data"),
+    features: FeaturesOption = None,
+    download_features: DownloadOption = False,
+    resnet: Annotated[
+        Path | None,
+        typer.Option(help="File with ResNet-50's weights (torchvision's names); else random ones."),
+    ] = None,
+    resume: ResumeOption = False,
+    steps: StepsOption = None,
+    threads: ThreadsOption = 0,
+) -> None:
+    """Train DRN: ResNet-50 with self-attention and a fitted matrix of similarities."""
+
+    def cast(plan: DomainRecipe, pairs: PairSet, features: VGGFeatures) -> list[Player]:
+        from ..domains import drn
+
+        return drn.players(drn.create(resnet), plan, features)
+
+    order = Order(recipe, out, pairs, data, features, download_features, resume, steps, threads)
+    train_network("drn", order, cast)
+
+
+def adversarial(
+    recipe: RecipeArgument,
+    out: OutOption,
+    pairs: PairsOption = None,
+    data: DataOption = Path("../shared/data"),
+    features: FeaturesOption = None,
+    download_features: DownloadOption = False,
+    resume: ResumeOption = False,
+    steps: StepsOption = None,
+    threads: ThreadsOption = 0,
+) -> None:
+    """Train the adversarial network: a painter told by a style label, and a critic of pairs."""
+
+    def cast(plan: DomainRecipe, pairs: PairSet, features: VGGFeatures) -> list[Player]:
+        from ..domains import game
+
+        return game.players(plan, len(pairs.styles), features)
+
+    order = Order(recipe, out, pairs, data, features, download_features, resume, steps, threads)
+    train_network("adversarial", order, cast)
+
+
+def student(
+    recipe: RecipeArgument,
+    out: OutOption,
+    teacher: Annotated[Path, typer.Option(help="checkpoint.safetensors of a domain network.")],
+    data: DataOption = Path("../shared/data"),
+    features: FeaturesOption = None,
+    download_features: DownloadOption = False,
+    resume: ResumeOption = False,
+    steps: StepsOption = None,
+    threads: ThreadsOption = 0,
+) -> None:
+    """Distil a trained domain network into a light one that runs live with --region face."""
+
+    def find(plan: DomainRecipe, features: VGGFeatures) -> PairSet:
+        from ..domains.networks import load_trained
+        from ..domains.student import taught_pairs
+
+        return taught_pairs(plan, data, load_trained(teacher), features)
+
+    def cast(plan: DomainRecipe, pairs: PairSet, features: VGGFeatures) -> list[Player]:
+        from ..domains.networks import load_trained
+        from ..domains.student import players
+
+        return players(plan, features, load_trained(teacher).recipe.size_px)
+
+    order = Order(recipe, out, None, data, features, download_features, resume, steps, threads)
+    train_network("student", order, cast, find)
+
+
+def train_network(network: Network, order: Order, cast: Cast, find: Find | None = None) -> None:
+    """Train a network as its recipe says; under torchrun, several processes together.
+
+    `find` finds the pairs where they are not what `batches.pairs_for` finds.
+    """
+    import torch
+
+    from ..domains.batches import pairs_for
+    from ..domains.processes import joined
+    from ..domains.recipe import load_domain_recipe
+    from ..domains.run import DomainRun, calibrate, train_together
+    from ..features import load_features
+    from ..loop import Paths
+
+    plan = load_domain_recipe(order.recipe, network)
+    if order.steps is not None:
+        plan = replace(plan, steps=order.steps)
+    if order.threads:
+        torch.set_num_threads(order.threads)
+    vgg = load_features(
+        order.features, download=order.download_features, depth=order.features_depth
+    )
+    with joined() as process:
+        vgg = vgg.to(process.device)
+        pairs = find(plan, vgg) if find else pairs_for(plan, order.pairs, order.data, vgg)
+        calibrate(vgg, pairs)
+        torch.manual_seed(plan.seed)
+        players = [_moved(player, process.device) for player in cast(plan, pairs, vgg)]
+        run = DomainRun(plan, Paths(order.data, order.out), pairs, players, process)
+        if order.resume:
+            run.resume()
+        if process.is_first:
+            for reason in pairs.skipped:
+                print(f"skipped {reason}", file=sys.stderr)
+        with progress_bar(quiet=not process.is_first) as bar:
+            task = bar.add_task(plan.name, total=plan.steps, completed=run.step, terms="")
+
+            def report(step: int, terms: dict[str, float], seconds: float) -> None:
+                bar.update(task, completed=step, terms=text(terms))
+                if not sys.stderr.isatty() and (step % LINE_EVERY_STEPS == 0 or step <= 3):
+                    line = f"step {step}  {seconds:.2f} s  {text(terms)}"
+                    print(line, file=sys.stderr, flush=True)
+
+            train_together(run, report)
+
+
+def export_domain(
+    checkpoint: Annotated[Path, typer.Argument(help="checkpoint.safetensors of a training run.")],
+    photo: Annotated[Path, typer.Option(help="Photo on which torch and the graphs are compared.")],
+    name: Annotated[str, typer.Option(help="Name of the generator on the shelf.")],
+    out: Annotated[Path, typer.Option(help="The shelf.")] = Path("engines"),
+) -> None:
+    """Write a trained domain network to the shelf: ONNX graphs, styles if any, and card."""
+    from ..data import load_picture
+    from ..domains.export import export_domain as write
+
+    result = write(checkpoint, out, name, load_picture(photo, short_side=256))
+    print(
+        f"{out / name}.onnx: within {result.max_difference} of 255 of torch; "
+        f"float16 {result.fp16_psnr_db:.1f} dB"
+    )
+
+
+def _moved(player: Player, device: torch.device) -> Player:
+    player.objective.to(device)
+    return player

@@ -1,0 +1,57 @@
+"""`python -m train pairs`: faces and their paintings, made by optimisation."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import DataOption, DownloadOption, FeaturesOption, ThreadsOption
+from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from ..domains.pairs import Progress
+
+
+def pairs(
+    recipe: Annotated[Path, typer.Argument(help="TOML recipe, see train/recipes/domains/.")],
+    out: Annotated[Path, typer.Option(help="Folder for the pairs; what is there is kept.")],
+    data: DataOption = Path("../shared/data"),
+    features: FeaturesOption = None,
+    download_features: DownloadOption = False,
+    threads: ThreadsOption = 0,
+) -> None:
+    """Paint faces in the style of pictures, pixel by pixel: pairs for the domain networks.
+
+    Run it again to go on after a stop.
+    """
+    import torch
+
+    from ..domains.pairs import load_pairs_recipe, make_pairs
+    from ..features import load_features
+
+    plan = load_pairs_recipe(recipe)
+    if threads:
+        torch.set_num_threads(threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = load_features(features, download=download_features).to(device)
+    with progress_bar() as bar:
+        task = bar.add_task(plan.name, total=None, terms="")
+
+        def report(progress: Progress) -> None:
+            line = (
+                f"{progress.done} of {progress.total} pairs, similarity {progress.similarity:.2f}"
+            )
+            bar.update(task, completed=progress.done, total=progress.total, terms=line)
+            if not sys.stderr.isatty():
+                print(line, file=sys.stderr, flush=True)
+
+        faces = make_pairs(plan, data, out, network, report)
+    passed_over = out / "skipped.txt"
+    passed_over.write_text("".join(f"{reason}\n" for reason in faces.skipped))
+    print(
+        f"{out}: {len(faces)} faces in {len(plan.styles)} styles; "
+        f"{len(faces.skipped)} files passed over, see {passed_over}"
+    )

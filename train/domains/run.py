@@ -1,0 +1,209 @@
+"""A training run of any domain network: turns, checkpoint, sheet; alone or in several processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+import torch
+from torch import Tensor, nn
+
+from ..checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+)
+from ..features import VGGFeatures
+from ..loop import Paths, Report, averaged, learning_rate, train
+from ..own_style import computes_in_bf16
+from ..sheet import make_sheet
+from .batches import Batch, PairSet
+from .faces import read_faces
+from .player import Player
+from .processes import Process
+from .recipe import DomainRecipe
+
+MAX_GRADIENT_NORM = 1.0
+SHEET_PAIRS = 4
+CALIBRATION_FACES, CALIBRATION_BATCH = 32, 8
+
+
+class DomainRun:
+    """A training run: `advance` lets each player take a turn and returns the loss terms by name.
+
+    The last player is the generator: it paints the sheets, its weights are averaged, and it is what
+    gets exported.
+
+    Args:
+        recipe: what to do.
+        paths: where the data lies and what is written.
+        pairs: to learn from.
+        players: on the process's device.
+        process: this one among others.
+    """
+
+    def __init__(
+        self,
+        recipe: DomainRecipe,
+        paths: Paths,
+        pairs: PairSet,
+        players: Sequence[Player],
+        process: Process,
+    ) -> None:
+        self.recipe = replace(recipe, styles=list(pairs.styles), licence=pairs.licence)
+        self.paths, self.pairs, self.process = paths, pairs, process
+        self.players = list(players)
+        self.objectives = [process.together(player.objective) for player in players]
+        self.optimizers = [
+            torch.optim.Adam(
+                [weight for weight in player.net.parameters() if weight.requires_grad],
+                betas=(0.5, 0.99) if len(players) > 1 else (0.9, 0.999),
+            )
+            for player in players
+        ]
+        self.average = averaged(self.generator, recipe.average_decay)
+        self.step = 0
+        torch.manual_seed(recipe.seed + process.rank)
+
+    @property
+    def generator(self) -> nn.Module:
+        return self.players[-1].net
+
+    def advance(self) -> dict[str, float]:
+        """One turn of every player on the same fresh pairs."""
+        batch = self._batch()
+        terms: dict[str, float] = {}
+        for player, objective, optimizer in zip(
+            self.players, self.objectives, self.optimizers, strict=True
+        ):
+            terms |= self._turn(player, objective, optimizer, batch)
+        self.average.update_parameters(self.generator)
+        self.step += 1
+        return terms
+
+    def _turn(
+        self,
+        player: Player,
+        objective: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        batch: Batch,
+    ) -> dict[str, float]:
+        for group in optimizer.param_groups:
+            group["lr"] = player.rate_share * learning_rate(self.recipe, self.step)
+        with torch.autocast(self.process.device.type, torch.bfloat16, enabled=computes_in_bf16()):
+            terms: dict[str, Tensor] = objective(batch)
+        total = torch.stack([player.factors[name] * value for name, value in terms.items()]).sum()
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(player.net.parameters(), MAX_GRADIENT_NORM)
+        optimizer.step()
+        found = {name: value.item() for name, value in terms.items()}
+        return {f"{player.name} total": total.item(), **found}
+
+    def _batch(self) -> Batch:
+        batch = self.pairs.batch(self.recipe.batch, torch.default_generator)
+        return batch.to(self.process.device)
+
+    def save(self) -> None:
+        """Write the checkpoint: all players, by name."""
+        save_checkpoint(
+            self.paths.checkpoint,
+            Checkpoint(
+                self.step,
+                asdict(self.recipe),
+                _named({p.name: p.net.state_dict() for p in self.players}),
+                self.average.module.state_dict(),
+                _named(
+                    {
+                        player.name: optimizer_tensors(optimizer)
+                        for player, optimizer in zip(self.players, self.optimizers, strict=True)
+                    }
+                ),
+                torch.get_rng_state(),
+            ),
+        )
+
+    def resume(self) -> None:
+        """Go on from the checkpoint; the other processes draw other pairs than before."""
+        saved = load_checkpoint(self.paths.checkpoint)
+        for player, optimizer in zip(self.players, self.optimizers, strict=True):
+            player.net.load_state_dict(_of(player.name, saved.model))
+            restore_optimizer(optimizer, _of(player.name, saved.optimizer))
+        self.average.module.load_state_dict(saved.average)
+        self.average.n_averaged.fill_(saved.step)
+        self.step = saved.step
+        if self.process.is_first:
+            torch.set_rng_state(saved.random)
+        else:
+            torch.manual_seed(self.recipe.seed + self.process.rank + saved.step)
+
+    @torch.no_grad()
+    def sheet(self) -> Tensor:
+        """Sheet of the averaged weights: some pairs, then faces not trained on; (3, H, W)."""
+        generator = self.average.module
+        was_training = generator.training
+        generator.eval()
+        known = self.pairs.first(SHEET_PAIRS).to(self.process.device)
+        rows = [
+            [source, target, painted]
+            for source, target, painted in zip(
+                known.source, known.target, paint(generator, known.source, known.style), strict=True
+            )
+        ]
+        strange = self._strangers().to(self.process.device)
+        if len(strange):
+            style = known.style[:1].expand(len(strange), -1)
+            painted = paint(generator, strange, style)
+            rows += [[face, face, done] for face, done in zip(strange, painted, strict=True)]
+        generator.train(was_training)
+        sheet = make_sheet(["face", "target", self.recipe.network], rows)
+        sheet.save(self.paths.out / f"sheet_{self.step:06d}.png")
+        from torchvision.transforms.functional import to_tensor
+
+        return to_tensor(sheet)
+
+    def _strangers(self) -> Tensor:
+        places = [self.paths.data / place for place in self.recipe.sheet_photos]
+        crops = replace(self.recipe.crops, size_px=self.recipe.size_px)
+        faces = read_faces(places, crops, min_faces=0)
+        if not len(faces):
+            return torch.empty(0, 3, crops.size_px, crops.size_px)
+        return faces.stack().float() / 255
+
+
+def calibrate(features: VGGFeatures, pairs: PairSet) -> None:
+    """Give the features unit rms on the source faces."""
+    device = next(features.buffers()).device
+    known = pairs.first(min(len(pairs), CALIBRATION_FACES)).source
+    features.calibrate(part.to(device) for part in known.split(CALIBRATION_BATCH))
+
+
+def paint(generator: nn.Module, faces: Tensor, style: Tensor) -> Tensor:
+    """Faces (B, 3, S, S) painted in styles (B, K), if the generator knows of any; in [0, 1]."""
+    knows_styles = getattr(generator, "num_style_values", 0) > 0
+    painted = generator(faces, style) if knows_styles else generator(faces)
+    return painted.float().clamp(0, 1)
+
+
+def train_together(run: DomainRun, report: Report) -> None:
+    """Advance to the recipe's last step; only the first process saves, draws and reports."""
+    if run.process.is_first:
+        train(run, report)
+        return
+    while run.step < run.recipe.steps:
+        run.advance()
+
+
+def _named(groups: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {
+        f"{name}:{key}": value for name, group in groups.items() for key, value in group.items()
+    }
+
+
+def _of(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    prefix = f"{name}:"
+    return {
+        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
+    }

@@ -1,0 +1,127 @@
+"""A light student: `UnshuffleNet` learns on face crops what a domain network paints.
+
+The runtime paints faces on crops of 384 px (`rtstyle.face.align.CROP_PX`), the documents' networks
+learn at 128. So the student sees crops of its own size, and its target is what the teacher makes of
+the crop at the teacher's size, enlarged: strokes keep their size relative to the face.
+
+It has one style, part of the graph (P = 0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import TrainError
+from ..features import VGGFeatures
+from ..generators import UnshuffleConfig, UnshuffleNet
+from ..recipe import build
+from .batches import MIN_PAIRS, PairSet
+from .dcnn import WEIGHTS, PaintingObjective
+from .faces import read_faces
+from .player import Player
+from .recipe import DomainRecipe, factors
+from .similarity import descriptors, similarity
+
+if TYPE_CHECKING:
+    from .networks import Trained
+
+PART = 8
+"""Faces that the teacher paints at once."""
+
+
+class Student(nn.Module):
+    """Face (B, 3, H, W) in [0, 1] -> its painting, not clamped: an `UnshuffleNet` and its style."""
+
+    num_style_values = 0
+
+    def __init__(self, config: UnshuffleConfig | None = None) -> None:
+        super().__init__()
+        self.net = UnshuffleNet(config)
+        self.size_multiple = self.net.config.size_multiple
+        self.style = nn.Parameter(self.net.neutral_style())
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.net(image, self.style[None])
+
+
+@torch.no_grad()
+def taught_pairs(
+    recipe: DomainRecipe, data: Path, teacher: Trained, features: VGGFeatures
+) -> PairSet:
+    """Faces of the recipe's `sources`, at its size, with what the teacher makes of them.
+
+    The recipe names one style of the teacher; without a name it is its first.
+
+    Raises:
+        TrainError: too few faces, or the teacher does not know the style.
+    """
+    known = teacher.recipe.styles
+    style = recipe.styles[0] if recipe.styles else known[0]
+    if style not in known:
+        raise TrainError(f"the teacher paints {', '.join(known)}, not '{style}'")
+    crops = replace(recipe.crops, size_px=recipe.size_px)
+    places = [data / place for place in recipe.sources]
+    faces = read_faces(places, crops, min_faces=MIN_PAIRS, exclude=recipe.exclude)
+    device = next(features.buffers()).device
+    teacher.net.to(device)
+    targets, labels = [], []
+    number = known.index(style) if teacher.num_style_values else 0
+    for part in faces.stack().split(PART):
+        crop = part.float().to(device) / 255
+        small = resized(crop, teacher.recipe.size_px)
+        painted = teacher.paint(small, number)
+        labels.append(similarity(descriptors(features, small), descriptors(features, painted)))
+        targets.append(resized(painted, recipe.size_px).mul(255).round().clamp(0, 255))
+    return PairSet(
+        faces.stack(),
+        torch.cat(targets).to("cpu", torch.uint8),
+        torch.zeros(len(faces), dtype=torch.long),
+        torch.cat(labels).cpu(),
+        (style,),
+        licence_of(recipe, teacher),
+        tuple(faces.skipped),
+    )
+
+
+def licence_of(recipe: DomainRecipe, teacher: Trained) -> str:
+    """That of the student: it has learned from its faces and from all that its teacher has seen."""
+    licences = (teacher.recipe.licence, recipe.licence)
+    bound = [licence for licence in licences if "non-commercial" in licence]
+    return (bound or [recipe.licence or teacher.recipe.licence])[0]
+
+
+def resized(image: Tensor, size_px: int) -> Tensor:
+    """Square pictures (B, 3, S, S) at another size."""
+    if image.shape[-1] == size_px:
+        return image
+    smaller = size_px < image.shape[-1]
+    return F.interpolate(
+        image, (size_px, size_px), mode="bilinear" if smaller else "bicubic",
+        antialias=smaller, align_corners=False,
+    )  # fmt: skip
+
+
+def config_of(recipe: DomainRecipe) -> UnshuffleConfig:
+    """The shape that a recipe asks for."""
+    return build(UnshuffleConfig, dict(recipe.shape))
+
+
+def restore(weights: Mapping[str, Tensor], config: UnshuffleConfig) -> Student:
+    """The network of a checkpoint, with these weights."""
+    net = Student(config)
+    net.load_state_dict(dict(weights))
+    return net
+
+
+def players(recipe: DomainRecipe, features: VGGFeatures, teacher_px: int) -> list[Player]:
+    """Who learns: the student. Features are compared at the teacher's size."""
+    net = Student(config_of(recipe))
+    objective = PaintingObjective(net, features, teacher_px)
+    return [Player("generator", net, objective, factors(recipe, WEIGHTS))]
