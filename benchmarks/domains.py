@@ -1,0 +1,246 @@
+"""The networks of the source documents compared, on faces that none of them was trained on.
+
+    python -m benchmarks.domains --pairs runs/pairs --style van-gogh \
+        --network dcnn runs/dcnn/checkpoint.safetensors --network student runs/student/...
+
+Beside the networks stand two that any of them must beat: `identity` shows the face itself, and
+`retrieval` the painting of the training face that is most similar. Figures of each:
+
+- weights, GMAC and ms of one face, exported and run by OpenVINO on this machine (with --time);
+- identity kept: similarity (`train.domains.similarity`) of face and painting; beside it the control
+  with the faces shuffled, which must be lower;
+- domain distance: Fréchet distance on VGG features from paintings of the pairs. Retrieval takes its
+  paintings from one half of the pairs' faces and the distance is measured from the other half;
+- score: the similarity that a critic predicts (--judge, an adversarial checkpoint), and how well
+  its predictions go together with what is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from train.domains.batches import PairSet, load_pairs
+from train.domains.faces import CropOptions, read_faces
+from train.domains.networks import Trained, load_critic, load_trained
+from train.domains.similarity import descriptors, similarity, similarity_matrix
+from train.domains.student import resized
+from train.features import VGGFeatures, load_features
+from train.sheet import make_sheet
+
+from .frechet import channel_means, frechet_distance
+from .machine import RESULTS, machine_facts
+
+SCHEMA = 1
+FEATURES = "features/vgg16_relu4_3_fp16.pth"
+COMPARED_PX = 128
+SHEET_FACES = 8
+NUM_TIMED = 20
+PART = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """Paints faces (B, 3, 128, 128) in [0, 1]; `trained` is the network behind it, if one is."""
+
+    name: str
+    paint: Callable[[Tensor], Tensor]
+    trained: Trained | None = None
+    checkpoint: Path | None = None
+
+
+def networks(named: list[list[str]], style: str) -> Iterator[Contender]:
+    """The networks of checkpoints, each painting at the size that it was trained at."""
+    for name, path in named:
+        trained = load_trained(Path(path))
+        number = trained.recipe.styles.index(style) if trained.num_style_values else 0
+
+        def paint(faces: Tensor, trained: Trained = trained, number: int = number) -> Tensor:
+            sized = resized(faces, trained.recipe.size_px)
+            return resized(trained.paint(sized, number), COMPARED_PX)
+
+        yield Contender(name, paint, trained, Path(path))
+
+
+def rivals(pool: PairSet, features: VGGFeatures) -> Iterator[Contender]:
+    """What must be beaten."""
+    yield Contender("identity", lambda faces: faces)
+    known = _described(features, pool.sources.float() / 255)
+
+    def retrieve(faces: Tensor) -> Tensor:
+        nearest = similarity_matrix(_described(features, faces), known).argmax(dim=1)
+        return pool.targets[nearest].float() / 255
+
+    yield Contender("retrieval", retrieve)
+
+
+@torch.no_grad()
+def measure(
+    contender: Contender, faces: Tensor, reference: Tensor, features: VGGFeatures
+) -> tuple[Tensor, dict[str, Any]]:
+    """Paintings of the faces, and their figures."""
+    painted = torch.cat([contender.paint(part) for part in faces.split(PART)])
+    source, result = _described(features, faces), _described(features, painted)
+    distance = frechet_distance(
+        channel_means(features, painted), channel_means(features, reference)
+    )
+    return painted, {
+        "identity_kept": round(float(similarity(source, result).mean()), 4),
+        "identity_kept_shuffled": round(float(similarity(source, result.roll(1, 0)).mean()), 4),
+        "domain_distance": round(distance, 4),
+    }
+
+
+@torch.no_grad()
+def judged(judge: Path, faces: Tensor, painted: Tensor, features: VGGFeatures) -> dict[str, Any]:
+    """The score that a critic predicts for the paintings, and its correlation with the measured."""
+    scores = load_critic(judge)(faces, painted)[1]
+    measured = similarity(_described(features, faces), _described(features, painted))
+    found = {"score": round(float(scores.mean()), 4)}
+    if measured.std() > 1e-3:
+        together = torch.corrcoef(torch.stack([scores, measured]))[0, 1]
+        found["score_correlation"] = round(float(together), 3)
+    return found
+
+
+def cost(contender: Contender, *, timed: bool) -> dict[str, Any]:
+    """Weights, GMAC and, if asked for, median ms of one face at the network's own size."""
+    trained = contender.trained
+    if trained is None or contender.checkpoint is None:
+        return {}
+    from torch.utils.flop_counter import FlopCounterMode
+
+    side = trained.recipe.size_px
+    with FlopCounterMode(display=False) as counter:
+        trained.paint(torch.rand(1, 3, side, side))
+    found: dict[str, Any] = {
+        "size_px": side,
+        "weights_millions": round(sum(p.numel() for p in trained.net.parameters()) / 1e6, 2),
+        "gmac": round(counter.get_total_flops() / 2e9, 2),
+        "steps": trained.step,
+        "licence": trained.recipe.licence,
+    }
+    if timed:
+        found["ms"] = round(_milliseconds(contender.checkpoint, side), 2)
+    return found
+
+
+def verdict(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Whether each network keeps identity and comes nearer to the domain than both rivals."""
+    to_beat = min(results[name]["domain_distance"] for name in ("identity", "retrieval"))
+    return {
+        name: {
+            "keeps_identity": found["identity_kept"] > found["identity_kept_shuffled"],
+            "nearer_than_rivals": found["domain_distance"] < to_beat,
+        }
+        for name, found in results.items()
+        if name not in ("identity", "retrieval")
+    }
+
+
+def halves(pairs: PairSet) -> tuple[PairSet, PairSet]:
+    """The pairs of one half of the faces, and those of the other."""
+    middle = len(pairs) // 2
+    return pairs.part(slice(None, middle)), pairs.part(slice(middle, None))
+
+
+def main() -> None:
+    """Measure, draw the sheet, write the results."""
+    options = parse_options()
+    torch.manual_seed(0)
+    features = load_features(options.features or options.data / FEATURES)
+    pool, reference = halves(load_pairs(options.pairs, COMPARED_PX, [options.style]))
+    crops = CropOptions(size_px=COMPARED_PX)
+    places = [options.data / place for place in options.faces]
+    faces = read_faces(places, crops, min_faces=SHEET_FACES).stack()[: options.count].float() / 255
+    results: dict[str, dict[str, Any]] = {}
+    columns = [("face", faces[:SHEET_FACES])]
+    for contender in [*rivals(pool, features), *networks(options.network, options.style)]:
+        painted, found = measure(contender, faces, reference.targets.float() / 255, features)
+        if options.judge:
+            found |= judged(options.judge, faces, painted, features)
+        results[contender.name] = found | cost(contender, timed=options.time)
+        columns.append((contender.name, painted[:SHEET_FACES]))
+        print(f"{contender.name:12s} {json.dumps(results[contender.name])}", file=sys.stderr)
+    captions, pictures = zip(*columns, strict=True)
+    sheet = make_sheet(captions, [list(row) for row in zip(*pictures, strict=True)])
+    options.sheet.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(options.sheet)
+    report = {
+        "schema": SCHEMA,
+        "machine": machine_facts(),
+        "style": options.style,
+        "faces": len(faces),
+        "reference": len(reference),
+        "networks": results,
+        "verdict": verdict(results),
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(report["verdict"], indent=1))
+
+
+def parse_options() -> argparse.Namespace:
+    """Options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.domains")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--features", type=Path, help="VGG16's weights")
+    parser.add_argument("--pairs", type=Path, required=True, help="folder of pairs")
+    parser.add_argument("--style", required=True, help="style label that is compared")
+    parser.add_argument(
+        "--network", nargs=2, action="append", default=[], metavar=("NAME", "CHECKPOINT")
+    )
+    parser.add_argument("--judge", type=Path, help="adversarial checkpoint whose critic scores")
+    parser.add_argument(
+        "--faces",
+        nargs="+",
+        default=["faces_real/research_only/ffhq128"],
+        help="faces that were not trained on, from the data folder",
+    )
+    parser.add_argument("--count", type=int, default=200, help="take so many of them")
+    parser.add_argument("--time", action="store_true", help="export and time them; needs quiet")
+    parser.add_argument("--sheet", type=Path, default=Path("runs/domains.png"))
+    parser.add_argument("--out", type=Path, default=RESULTS / "domains.json")
+    return parser.parse_args()
+
+
+@torch.no_grad()
+def _described(features: VGGFeatures, faces: Tensor) -> Tensor:
+    return torch.cat([descriptors(features, part) for part in faces.split(PART)])
+
+
+def _milliseconds(checkpoint: Path, side: int) -> float:
+    """Median of one face in OpenVINO, from uint8 to uint8."""
+    from rtstyle.api import load
+    from train.domains.export import RESEARCH, export_domain
+
+    with tempfile.TemporaryDirectory() as folder:
+        shelf = Path(folder) / RESEARCH
+        export_domain(checkpoint, shelf, "timed", torch.rand(3, 256, 256))
+        engine, bank = load(str(shelf / "timed.onnx"), "openvino")
+        pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+        style = next(iter(bank))
+        engine.stylize(pixels, style)
+        durations = []
+        for _ in range(NUM_TIMED):
+            started = time.perf_counter()
+            engine.stylize(pixels, style)
+            durations.append(time.perf_counter() - started)
+        engine.close()
+    return 1000 * statistics.median(durations)
+
+
+if __name__ == "__main__":
+    main()
