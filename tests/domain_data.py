@@ -14,7 +14,7 @@ from PIL import Image
 from train.domains.batches import PairSet
 from train.domains.player import Player
 from train.domains.processes import Process
-from train.domains.recipe import DomainRecipe
+from train.domains.recipe import DomainRecipe, Network
 from train.domains.run import DomainRun
 from train.features import LAYERS, VGGFeatures
 from train.loop import Paths
@@ -74,7 +74,7 @@ def write_pairs(folder: Path, count: int = 8, size: int = 32) -> Path:
     return folder
 
 
-def recipe(network: str, **changes: object) -> DomainRecipe:
+def recipe(network: Network, **changes: object) -> DomainRecipe:
     plain = DomainRecipe(
         "tiny",
         network,

@@ -110,7 +110,8 @@ def test_pretrained_weights_come_from_a_file_or_are_refused(tmp_path: Path) -> N
     net = drn.create(tmp_path / "r.pth")
     torch.testing.assert_close(net.encoder.enter[0].weight, whole.conv1.weight)
     image = torch.rand(1, 3, 64, 64)
-    net.eval(), whole.eval()
+    net.eval()
+    whole.eval()
     x = whole.maxpool(
         whole.relu(whole.bn1(whole.conv1((image - net.encoder.mean) / net.encoder.std)))
     )
