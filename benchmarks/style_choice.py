@@ -5,7 +5,8 @@
 Each painting is cut into two halves; the graph is made of one half and of three in four photos.
 Asked are crops of the other half (the painting's style is right), the remaining photos with other
 framing and exposure (the choice should not change), and frames of clips that follow each other.
-Beside the field stand its baselines without a graph: the nearest prototype and the nearest crop.
+Beside the field stand its baselines without a graph: the nearest part of a painting, and the
+nearest mean of one.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ CLIP_SECONDS = 6.0
 LATER_SECONDS = 0.5
 
 Describe = Callable[[Pixels], Descriptor]
-Choice = NDArray[np.intp]
+Choice = NDArray[np.integer]
 Scores = Callable[[Floats], Floats]
 """Descriptors (m, d) -> scores of styles (m, S)."""
 
@@ -75,16 +76,17 @@ class Asked:
 
 def methods(graph: StyleGraph) -> dict[str, Scores]:
     """The field and what it is measured against."""
-    known = graph.beliefs[(graph.beliefs == 1).any(axis=1)]
-    crops = graph.nodes[: len(known)]
+    num_styles = len(graph.names)
+    means = np.stack([graph.parts[graph.owners == s].mean(axis=0) for s in range(num_styles)])
 
-    def nearest(points: Floats, owners: Floats, descriptors: Floats) -> Floats:
-        return owners[squared_distances(graph.metric.points(descriptors), points).argmin(axis=1)]
+    def nearest(points: Floats, owners: Choice, descriptors: Floats) -> Floats:
+        distances = squared_distances(graph.metric.points(descriptors), points)
+        return np.eye(num_styles)[owners[distances.argmin(axis=1)]]
 
     return {
         "field": graph.beliefs_of,
-        "nearest prototype": partial(nearest, graph.prototypes, np.eye(len(graph.names))),
-        "nearest crops": partial(nearest, crops, known),
+        "nearest part": partial(nearest, graph.parts, graph.owners),
+        "nearest mean": partial(nearest, means, np.arange(num_styles)),
     }
 
 
@@ -95,7 +97,7 @@ def measure(scores: Scores, asked: Asked) -> dict[str, Any]:
         return scores(descriptors).argmax(axis=1)
 
     chosen = choose(asked.photos)
-    same = np.stack([choose(each) for each in asked.varied], axis=1) == chosen
+    same = np.stack([choose(each) for each in asked.varied]) == chosen
     framed, exposed = same[: -len(EXPOSURES)], same[-len(EXPOSURES) :]
     strong = np.abs(EXPOSURES) == np.max(EXPOSURES)
     counts = np.bincount(chosen) / len(chosen)

@@ -6,12 +6,11 @@ similarity, and of descriptors gathered into classes by hierarchical clustering,
 for by its centroid. They say neither what the variables are nor how one infers. Chosen here:
 
 - A node is a class of like pictures: crops of a painting, or photos. Its variable is a style.
-- Every painting gives its style a prototype, the mean descriptor of its crops. **The right style
-  for a picture is the one whose prototype is nearest to it** (in a metric in which what varies
-  within a painting, or with a photo's framing and exposure, counts little), **and that pictures
-  like it get too**: p(x) ~ exp(sum_i a_i(x_i) + c sum_ij w_ij [x_i = x_j]), a Potts model with
-  a_i(s) = -|node i - prototype s|^2 / (2 T), w_ij in [0, 1] the similarity of neighbours. Nodes of
-  a painting are known to have its style.
+- **The right style for a picture is the one of whose painting a part is most like it** (in a metric
+  in which what varies within a painting, or with a photo's framing and exposure, counts little),
+  **and that pictures like it get too**: p(x) ~ exp(sum_i a_i(x_i) + c sum_ij w_ij [x_i = x_j]), a
+  Potts model with a_i(s) = -|node i - nearest part of s|^2 / (2 T), w_ij in [0, 1] the similarity
+  of neighbours. Parts of a painting are known to have its style.
 - Beliefs are those of mean field, q_i(s) ~ exp(a_i(s) + c sum_j w_ij q_j(s)). A new picture is one
   more node, whose belief is one such step from its neighbours'; theirs stay as they were, so that
   the answer depends on nothing but the picture.
@@ -41,14 +40,18 @@ LARGEST_DEVIATION = 4.0
 """Descriptors' values are cut off at so many deviations: a strange picture is only strange."""
 
 Floats = NDArray[np.floating]
+Owners = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
 class FieldOptions:
-    """`temperature` T and `coupling` c of the field; every node has `num_neighbours`."""
+    """`temperature` T and `coupling` c of the field; every node has `num_neighbours`.
 
-    temperature: float = 15.0
-    coupling: float = 1.0
+    Chosen on one half of the questions of `benchmarks.style_choice`; on the other they do as well.
+    """
+
+    temperature: float = 30.0
+    coupling: float = 2.0
     num_neighbours: int = 8
 
 
@@ -70,34 +73,40 @@ class Metric:
 
 @dataclass(frozen=True, eq=False)
 class StyleGraph:
-    """S styles with prototypes (S, k), and n nodes.
+    """S styles and n nodes.
 
-    `nodes` (n, k) are points, `reach` (n,) their distances to the farthest neighbour, `beliefs`
-    (n, S) the shares of the styles.
+    `nodes` (n, k) are points, first m parts of paintings, whose styles are `owners` (m,); `reach`
+    (n,) their distances to the farthest neighbour, `beliefs` (n, S) the shares of the styles.
     """
 
     names: tuple[str, ...]
     metric: Metric
-    prototypes: Floats
+    owners: Owners
     nodes: Floats
     reach: Floats
     beliefs: Floats
     options: FieldOptions = FieldOptions()
 
     @property
+    def parts(self) -> Floats:
+        """The nodes (m, k) that are of paintings."""
+        return self.nodes[: len(self.owners)]
+
+    @property
     def is_consistent(self) -> bool:
         """Whether the arrays fit each other and hold numbers only."""
         arrays = [getattr(self.metric, name) for name in METRIC]
         arrays += [getattr(self, name) for name in ARRAYS]
-        num_styles, num_values, num_axes = len(self.names), *self.metric.turn.shape
-        num_nodes = len(self.reach)
+        (num_values, num_axes), num_styles = self.metric.turn.shape, len(self.names)
+        num_nodes, num_parts = len(self.reach), len(self.owners)
         shapes = [
-            *((num_values,), (num_values,), (num_values, num_axes), (num_styles, num_axes)),
+            *((num_values,), (num_values,), (num_values, num_axes), (num_parts,)),
             *((num_nodes, num_axes), (num_nodes,), (num_nodes, num_styles)),
         ]
         fits = [array.shape for array in arrays] == shapes
+        owned = num_parts <= num_nodes and set(self.owners.tolist()) == set(range(num_styles))
         enough = num_styles > 0 and 0 < self.options.num_neighbours <= num_nodes
-        return fits and enough and all(np.isfinite(array).all() for array in arrays)
+        return fits and owned and enough and all(np.isfinite(array).all() for array in arrays)
 
     def ranked(self, descriptors: Sequence[Descriptor]) -> list[tuple[str, float]]:
         """Styles with scores that sum to 1, the best first, for pictures of one scene.
@@ -115,7 +124,7 @@ class StyleGraph:
         nearest = np.partition(distances, self.options.num_neighbours - 1, axis=1)
         reach = np.sqrt(nearest[:, self.options.num_neighbours - 1])
         edges = similarities(distances, reach, self.reach, self.options.num_neighbours)
-        preferences = own_preferences(points, self.prototypes, self.options)
+        preferences = own_preferences(points, self.parts, self.owners, self.options)
         return mean_field_step(preferences, edges, self.beliefs, self.options)
 
 
@@ -137,9 +146,11 @@ def similarities(
     return np.where(weights >= last[:, None], weights, 0).astype(np.float32)
 
 
-def own_preferences(points: Floats, prototypes: Floats, options: FieldOptions) -> Floats:
-    """a_i(s) (m, S) of points (m, k): what speaks for a style without regard to neighbours."""
-    return -squared_distances(points, prototypes) / (2 * options.temperature)
+def own_preferences(points: Floats, parts: Floats, owners: Owners, options: FieldOptions) -> Floats:
+    """a_i(s) (n, S) of points (n, k): what speaks for a style without regard to neighbours."""
+    distances = squared_distances(points, parts)
+    nearest = [distances[:, owners == style].min(axis=1) for style in range(int(owners.max()) + 1)]
+    return -np.stack(nearest, axis=1) / (2 * options.temperature)
 
 
 def mean_field_step(
@@ -152,7 +163,7 @@ def mean_field_step(
 
 
 METRIC = ("mean", "deviation", "turn")
-ARRAYS = ("prototypes", "nodes", "reach", "beliefs")
+ARRAYS = ("owners", "nodes", "reach", "beliefs")
 
 
 def save_graph(path: Path, graph: StyleGraph) -> None:
@@ -166,7 +177,7 @@ def save_graph(path: Path, graph: StyleGraph) -> None:
     }
     arrays = {name: getattr(graph.metric, name) for name in METRIC}
     arrays |= {name: getattr(graph, name) for name in ARRAYS}
-    arrays = {name: np.ascontiguousarray(values, np.float32) for name, values in arrays.items()}
+    arrays = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
     save_file(arrays, path, metadata={"rtstyle": json.dumps(header)})
 
 

@@ -41,7 +41,7 @@ def plane() -> StyleGraph:
     return StyleGraph(
         ("left", "right"),
         metric,
-        prototypes=floats([[-1, 0], [1, 0]]),
+        owners=np.array([0, 0, 1, 1], np.int32),
         nodes=nodes.astype(np.float32),
         reach=reach.astype(np.float32),
         beliefs=np.stack([left, 1 - left], axis=1).astype(np.float32),
@@ -70,7 +70,7 @@ def test_scores_are_shares_and_the_nearest_style_comes_first() -> None:
 
 def test_pictures_like_it_decide_where_styles_are_about_as_near() -> None:
     point, graph = floats([[0.25, 3.0]]), plane()
-    alone = own_preferences(point, graph.prototypes, OPTIONS).argmax()
+    alone = own_preferences(point, graph.parts, graph.owners, OPTIONS).argmax()
     assert graph.names[alone] == "right"
     assert graph.ranked([point[0]])[0][0] == "left"
 
@@ -109,12 +109,14 @@ def test_a_file_gives_the_same_answers(tmp_path: Path) -> None:
         ("other.graph", "does not fit the bank"),
         ("text.graph", "damaged"),
         ("short.graph", "damaged"),
+        ("owner.graph", "damaged"),
         ("nan.graph", "damaged"),
     ],
 )
 def test_what_cannot_be_used_is_refused(tmp_path: Path, name: str, message: str) -> None:
     save_graph(tmp_path / "other.graph", replace(plane(), names=("left", "udnie")))
     save_graph(tmp_path / "short.graph", replace(plane(), reach=plane().reach[:3]))
+    save_graph(tmp_path / "owner.graph", replace(plane(), owners=plane().owners * 2))
     save_graph(tmp_path / "nan.graph", replace(plane(), reach=plane().reach * np.nan))
     (tmp_path / "text.graph").write_text("no graph")
     with pytest.raises(StyleError, match=message) as caught:

@@ -1,8 +1,9 @@
 """The graph of styles of a bank, computed from its paintings and from photos.
 
 What it is, and what the source documents leave open, stands in `rtstyle.style_graph`. Its
-descriptors are of the pictures, not of the generator's layers or of VGG16: at run time a photo must
-be described without either (see `benchmarks/results/style_choice.json` for how they compare).
+descriptors are of the pictures, not of the layers of VGG16, which is absent at run time, nor of the
+generator, which is trained to see through a picture's look: of paintings' other halves it knew
+fewer (`python -m benchmarks.style_choice --describe generator`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from rtstyle.style_graph import (
     FieldOptions,
     Floats,
     Metric,
+    Owners,
     StyleGraph,
     mean_field_step,
     own_preferences,
@@ -87,13 +89,11 @@ def build_graph(
     picks = rng.permutation(len(photos))[: options.num_varied]
     varied = [described(variations(photos[index], rng)) - seen[index] for index in picks]
     metric = fit_metric(seen, crops, np.concatenate(varied), options.shrinkage)
-    of_crops = [metric.points(each) for each in crops]
-    prototypes = np.stack([points.mean(axis=0) for points in of_crops])
-    known = [centroids(points, options.num_crop_classes) for points in of_crops]
-    nodes = np.concatenate([*known, centroids(metric.points(seen), options.num_photo_classes)])
-    labels = np.repeat(np.arange(len(known)), [len(points) for points in known])
-    reach, beliefs = settled_field(nodes, labels, prototypes, options.field)
-    return StyleGraph(tuple(paintings), metric, prototypes, nodes, reach, beliefs, options.field)
+    parts = [centroids(metric.points(each), options.num_crop_classes) for each in crops]
+    nodes = np.concatenate([*parts, centroids(metric.points(seen), options.num_photo_classes)])
+    owners = np.repeat(np.arange(len(parts), dtype=np.int32), [len(points) for points in parts])
+    reach, beliefs = settled_field(nodes, owners, options.field)
+    return StyleGraph(tuple(paintings), metric, owners, nodes, reach, beliefs, options.field)
 
 
 def read_paintings(recipe: Recipe, data: Path, names: Sequence[str]) -> dict[str, list[Pixels]]:
@@ -177,26 +177,25 @@ def centroids(points: Floats, num_classes: int) -> Floats:
     return np.stack([points[labels == label].mean(axis=0) for label in range(num_classes)])
 
 
-def settled_field(
-    nodes: Floats, labels: np.ndarray, prototypes: Floats, options: FieldOptions
-) -> tuple[Floats, Floats]:
-    """Reach (n,) and beliefs (n, S) of nodes (n, k), of which the first have the labels given."""
+def settled_field(nodes: Floats, owners: Owners, options: FieldOptions) -> tuple[Floats, Floats]:
+    """Reach (n,) and beliefs (n, S) of nodes (n, k), of which the first belong to `owners` (m,)."""
     distances = squared_distances(nodes, nodes)
     np.fill_diagonal(distances, np.inf)
     nearest = np.partition(distances, options.num_neighbours - 1, axis=1)
     reach = np.sqrt(nearest[:, options.num_neighbours - 1])
     edges = similarities(distances, reach, reach, options.num_neighbours)
     edges = np.maximum(edges, edges.T)
-    preferences = own_preferences(nodes, prototypes, options)
-    known = np.eye(len(prototypes), dtype=np.float32)[labels]
+    num_parts = len(owners)
+    preferences = own_preferences(nodes, nodes[:num_parts], owners, options)
+    known = np.eye(preferences.shape[1], dtype=np.float32)[owners]
     beliefs = mean_field_step(
         preferences, np.zeros_like(edges), np.zeros_like(preferences), options
     )
-    beliefs[: len(labels)] = known
+    beliefs[:num_parts] = known
     for _ in range(FIELD_STEPS):
         # Half a step: updating all nodes at once could swing between two states.
         beliefs = (beliefs + mean_field_step(preferences, edges, beliefs, options)) / 2
-        beliefs[: len(labels)] = known
+        beliefs[:num_parts] = known
     return reach, beliefs
 
 
