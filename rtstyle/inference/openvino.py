@@ -23,11 +23,6 @@ KEPT_SIZES = 4
 """Whole frames, crops of faces, and what a live run compiles ahead."""
 
 
-ONE_THREAD_PIXELS = 48_000
-"""Up to this size one thread takes as long as two (4.2 and 3.7 ms at 288x160) for 0.6 of the work;
-where other programs hold the processor, threads that wait for each other take far longer."""
-
-
 class OpenVINOEngine:
     """A generator compiled by OpenVINO for each size it meets; the last four sizes are kept.
 
@@ -48,6 +43,7 @@ class OpenVINOEngine:
         self._core = ov.Core()
         self._options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": self._threads,
         }
         if precision is not None:
             self._options["INFERENCE_PRECISION_HINT"] = precision
@@ -116,9 +112,7 @@ class OpenVINOEngine:
         model = self._model.clone()
         try:
             model.reshape({"frame": [1, *size, 3]})
-            threads = 1 if size[0] * size[1] <= ONE_THREAD_PIXELS else self._threads
-            options = self._options | {"INFERENCE_NUM_THREADS": threads}
-            compiled = self._core.compile_model(model, "CPU", options)
+            compiled = self._core.compile_model(model, "CPU", self._options)
             return compiled.create_infer_request()
         except RuntimeError as error:
             raise EngineError(
