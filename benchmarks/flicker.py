@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def measure(clip: Clip, painted: Sequence[Pixels], unsmoothed: Sequence[Pixels])
     return found
 
 
+@lru_cache(maxsize=1)
 def correspondence(clip: Clip) -> stability.Correspondence:
     """Exact where the clip's motion is known, else estimated."""
     if clip.flow is None or clip.visible is None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from rtstyle.frame import Pixels
@@ -23,6 +24,7 @@ class StyleStrength:
     def __init__(self, features: Path) -> None:
         self._features = load_features(features)
         self._of_picture = cache(self._load)
+        self._of_photo = lru_cache(maxsize=8)(self._grams_of_bytes)
 
     def left(self, painted: Pixels, photo: Pixels, picture: Path) -> float:
         """Style loss of the painting over that of the unpainted photo, both (H, W, 3).
@@ -31,11 +33,17 @@ class StyleStrength:
         512 px), mean over the layers. 1: not painted at all; 0: the picture's own statistics.
         """
         target = self._of_picture(picture)
-        return self._distance(painted, target) / self._distance(photo, target)
+        unpainted = self._of_photo(photo.tobytes(), photo.shape)
+        return self._distance(self._grams_of(painted), target) / self._distance(unpainted, target)
 
-    def _distance(self, pixels: Pixels, target: Grams) -> float:
-        image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
-        grams = self._grams(image)
+    def _grams_of_bytes(self, content: bytes, shape: tuple[int, ...]) -> Grams:
+        return self._grams_of(np.frombuffer(bytearray(content), np.uint8).reshape(shape))
+
+    def _grams_of(self, pixels: Pixels) -> Grams:
+        return self._grams(torch.from_numpy(pixels).permute(2, 0, 1).float() / 255)
+
+    @staticmethod
+    def _distance(grams: Grams, target: Grams) -> float:
         distances = [style_distance(grams[layer], target[layer]).item() for layer in target]
         return sum(distances) / len(distances)
 
