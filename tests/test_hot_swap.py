@@ -300,10 +300,11 @@ def test_ctrl_c_ends_the_wait_for_a_compilation() -> None:
         raise EngineError("compiling was stopped")
 
     engine = HotSwapEngine(slow, "tensorrt", load, waits=True)
+    main = threading.get_ident()
 
     def interrupt() -> None:
         building.wait(PATIENCE_SECONDS)
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        signal.pthread_kill(main, signal.SIGINT)
 
     presser = threading.Thread(target=interrupt)
     presser.start()

@@ -14,7 +14,7 @@ def styled(num_styles: int = 2) -> StyledGenerator:
     torch.manual_seed(0)
     model = StyledGenerator(num_styles, TINY)
     with torch.no_grad():
-        model.styles += 0.3 * torch.randn_like(model.styles)
+        model.styles.add_(0.3 * torch.randn_like(model.styles))
     return model
 
 

@@ -183,7 +183,7 @@ def test_another_run_may_be_started_from(
     more = [StylePicture("b", "styles/a.png"), StylePicture("a", "styles/a.png")]
     run = make_run(styles=more)
     run.start_from(saved)
-    known = first.average.module.styles
+    known = first.average.module.state_dict()["styles"]
     torch.testing.assert_close(run.model.styles[2], known[1])
     torch.testing.assert_close(run.model.styles[1], known.mean(dim=0))
     run.advance()

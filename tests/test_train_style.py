@@ -38,7 +38,7 @@ from train.style_order import StyleOrder, make_style, name_from
 CHANNELS = [4, 4, "M", 6, 6, "M", 8, 8, 8, "M", 8, 8, 8]
 """VGG16's layers with next to no channels."""
 
-TINY = {"front": 16, "body": 16, "blocks": 1}
+TINY = UnshuffleConfig(front=16, body=16, blocks=1)
 QUICK = FitOptions(steps=3, batch=1, size_px=32)
 
 
@@ -96,8 +96,9 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> ShelvedGenerator:
     """A tiny generator with the styles `original`, `red` and `blue`, as `export` writes it."""
     folder = tmp_path_factory.mktemp("shelf")
     torch.manual_seed(1)
-    recipe = Recipe("tiny", [], [StylePicture("red", ""), StylePicture("blue", "")], generator=TINY)
-    model = StyledGenerator(3, UnshuffleConfig(**TINY))
+    pictures = [StylePicture("red", ""), StylePicture("blue", "")]
+    recipe = Recipe("tiny", [], pictures, generator=TINY.asdict())
+    model = StyledGenerator(3, TINY)
     with torch.no_grad():
         model.styles.add_(torch.randn_like(model.styles) * 0.3)
     state = model.state_dict()
