@@ -63,7 +63,7 @@ def _one_thread() -> Iterator[None]:
 def _thin_features(monkeypatch: pytest.MonkeyPatch) -> None:
     from torchvision.models.vgg import make_layers
 
-    def thin(weights: None) -> SimpleNamespace:
+    def thin(weights: None, init_weights: bool) -> SimpleNamespace:
         return SimpleNamespace(features=make_layers(CHANNELS))  # type: ignore[arg-type]
 
     monkeypatch.setattr("torchvision.models.vgg16", thin)
@@ -269,7 +269,7 @@ def test_an_interrupted_order_keeps_what_was_learned(order: StyleOrder) -> None:
         ({"photos": [Path("/nowhere")]}, "no such folder of photos", 2),
         ({"pictures": [Path("/nowhere.jpg")]}, "no such file", 3),
         ({"pictures": [Path("/")]}, "is a folder, not a picture", 3),
-        ({"generator": "/nowhere.onnx"}, "no such style file", 6),
+        ({"generator": "/nowhere.onnx"}, "no such generator", 6),
     ],
 )
 def test_what_cannot_be_done_is_said(
