@@ -59,7 +59,7 @@ def painting(tmp_path: Path) -> Path:
 def gatys(monkeypatch: pytest.MonkeyPatch, photos: dict[str, np.ndarray]) -> Gatys:
     from torchvision.models.vgg import make_layers
 
-    def thin(weights: None, init_weights: bool) -> SimpleNamespace:
+    def thin(weights: None, init_weights: bool = False) -> SimpleNamespace:
         return SimpleNamespace(features=make_layers(CHANNELS))  # type: ignore[arg-type]
 
     monkeypatch.setattr("torchvision.models.vgg16", thin)

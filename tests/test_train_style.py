@@ -63,7 +63,7 @@ def _one_thread() -> Iterator[None]:
 def _thin_features(monkeypatch: pytest.MonkeyPatch) -> None:
     from torchvision.models.vgg import make_layers
 
-    def thin(weights: None, init_weights: bool) -> SimpleNamespace:
+    def thin(weights: None, init_weights: bool = False) -> SimpleNamespace:
         return SimpleNamespace(features=make_layers(CHANNELS))  # type: ignore[arg-type]
 
     monkeypatch.setattr("torchvision.models.vgg16", thin)
