@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options import DataOption, DownloadOption, FeaturesOption, ThreadsOption
-from .progress import LINE_EVERY_STEPS, progress_bar, text
+from .progress import step_report
 
 if TYPE_CHECKING:
     import torch
@@ -185,15 +185,7 @@ def train_network(network: Network, order: Order, cast: Cast, find: Find | None 
         if process.is_first:
             for reason in pairs.skipped:
                 print(f"skipped {reason}", file=sys.stderr)
-        with progress_bar(quiet=not process.is_first) as bar:
-            task = bar.add_task(plan.name, total=plan.steps, completed=run.step, terms="")
-
-            def report(step: int, terms: dict[str, float], seconds: float) -> None:
-                bar.update(task, completed=step, terms=text(terms))
-                if not sys.stderr.isatty() and (step % LINE_EVERY_STEPS == 0 or step <= 3):
-                    line = f"step {step}  {seconds:.2f} s  {text(terms)}"
-                    print(line, file=sys.stderr, flush=True)
-
+        with step_report(plan, run.step, quiet=not process.is_first) as report:
             train_together(run, report)
 
 

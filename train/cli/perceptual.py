@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .options import DataOption, DownloadOption, FeaturesOption, ThreadsOption
-from .progress import LINE_EVERY_STEPS, progress_bar, text
+from .progress import step_report
 
 
 def perceptual(
@@ -48,13 +47,5 @@ def perceptual(
         run.resume()
     elif start_from:
         run.start_from(start_from)
-    with progress_bar() as bar:
-        task = bar.add_task(plan.name, total=plan.steps, completed=run.step, terms="")
-
-        def report(step: int, terms: dict[str, float], seconds: float) -> None:
-            bar.update(task, completed=step, terms=text(terms))
-            if not sys.stderr.isatty() and (step % LINE_EVERY_STEPS == 0 or step <= 3):
-                line = f"step {step}  {seconds:.2f} s  {text(terms)}"
-                print(line, file=sys.stderr, flush=True)
-
+    with step_report(plan, run.step) as report:
         train(run, report)

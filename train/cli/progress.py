@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from ..domains.recipe import DomainRecipe
+    from ..loop import Report
+    from ..recipe import Recipe
 
 LINE_EVERY_STEPS = 50
 
@@ -30,3 +37,20 @@ def progress_bar(*, quiet: bool = False) -> Progress:
 def text(terms: dict[str, float]) -> str:
     """Loss terms in one line."""
     return "  ".join(f"{name} {value:.3f}" for name, value in terms.items())
+
+
+@contextmanager
+def step_report(
+    plan: Recipe | DomainRecipe, completed: int, *, quiet: bool = False
+) -> Iterator[Report]:
+    """What the loop of a training reports its steps to; `completed` are done already."""
+    with progress_bar(quiet=quiet) as bar:
+        task = bar.add_task(plan.name, total=plan.steps, completed=completed, terms="")
+
+        def report(step: int, terms: dict[str, float], seconds: float) -> None:
+            bar.update(task, completed=step, terms=text(terms))
+            if not sys.stderr.isatty() and (step % LINE_EVERY_STEPS == 0 or step <= 3):
+                line = f"step {step}  {seconds:.2f} s  {text(terms)}"
+                print(line, file=sys.stderr, flush=True)
+
+        yield report
