@@ -41,6 +41,22 @@ def load(
     return engine, with_own_styles(bank.checked_for(info.weights_sha256))
 
 
+def styles_of(generator: str = DEFAULT_GENERATOR) -> StyleBank:
+    """The styles that a generator of the shelf paints in, with the user's own.
+
+    Raises:
+        EngineError: no such generator.
+        StyleError: its bank is missing or damaged.
+    """
+    shelved = find_generator(generator)
+    if shelved.styles.exists():
+        return with_own_styles(load_styles(shelved.styles))
+    # Without a bank the graph itself must say whether it needs one.
+    engine, bank = load(generator)
+    engine.close()
+    return bank
+
+
 def stylize(
     pixels: Pixels,
     style: str | Mapping[str, float],

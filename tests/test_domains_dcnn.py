@@ -87,8 +87,11 @@ def test_vgg19_serves_as_encoder() -> None:
     torch.testing.assert_close(again(image), net(image))
 
 
-def test_a_run_leaves_checkpoint_sheet_and_log_and_exports(tmp_path: Path) -> None:
+def test_a_run_leaves_checkpoint_sheet_and_log_and_exports(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from rtstyle.api import load
+    from rtstyle.cli import app
     from train.domains.export import export_domain
 
     run = dcnn_run(tmp_path / "run", sheet_photos=["none"], crops=recipe("dcnn").crops)
@@ -107,6 +110,8 @@ def test_a_run_leaves_checkpoint_sheet_and_log_and_exports(tmp_path: Path) -> No
     assert painted.shape == (50, 70, 3)
     engine.close()
     assert result.weights_sha256 in (shelf / "tiny.md").read_text()
+    app(["styles", "--generator", str(shelf / "tiny.onnx")], standalone_mode=False)
+    assert capsys.readouterr().out.split() == "tiny the one style of this generator".split()
 
 
 def test_what_is_for_research_only_does_not_go_on_the_shelf(

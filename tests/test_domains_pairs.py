@@ -89,6 +89,15 @@ def test_a_stopped_run_goes_on_and_makes_nothing_twice(data: Path, features: VGG
     assert (out / kept[0].split('"')[3]).stat().st_mtime_ns == stopped_at
 
 
+def test_further_styles_are_painted_on_fewer_faces_and_last(
+    data: Path, features: VGGFeatures
+) -> None:
+    make_pairs(replace(RECIPE, further_faces=2), data, data / "out", features, silent)
+    lines = [(line["style"], line["source"]) for line in read_lines(data / "out")]
+    assert [style for style, _ in lines] == ["a", "a", "a", "b", "b"]
+    assert lines[0][1] == lines[3][1] and lines[2][1] == lines[4][1]  # spread over all faces
+
+
 def test_a_folder_of_another_recipe_is_refused(data: Path, features: VGGFeatures) -> None:
     make_pairs(RECIPE, data, data / "out", features, silent)
     with pytest.raises(TrainError, match="another recipe"):

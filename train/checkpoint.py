@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from .errors import TrainError
 
@@ -81,3 +83,30 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
         state.setdefault(int(index), {})[name] = value
     whole = optimizer.state_dict()
     optimizer.load_state_dict({**whole, "state": state})
+
+
+def restore(
+    saved: Checkpoint,
+    average: AveragedModel,
+    learners: Iterable[tuple[str, nn.Module, torch.optim.Optimizer]],
+) -> None:
+    """Put a checkpoint's weights back where they came from; the random state is the caller's.
+
+    Args:
+        saved: what was loaded.
+        average: gets the averaged weights, and how many were averaged.
+        learners: prefix of its names in the checkpoint, network and optimizer.
+    """
+    for prefix, net, optimizer in learners:
+        net.load_state_dict(_under(prefix, saved.model))
+        restore_optimizer(optimizer, _under(prefix, saved.optimizer))
+    average.module.load_state_dict(saved.average)
+    average.n_averaged.fill_(saved.step)
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }

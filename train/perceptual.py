@@ -15,7 +15,7 @@ from .checkpoint import (
     Checkpoint,
     load_checkpoint,
     optimizer_tensors,
-    restore_optimizer,
+    restore,
     save_checkpoint,
 )
 from .data import FramePairs, PhotoCrops, load_picture
@@ -211,10 +211,7 @@ class PerceptualRun:
     def resume(self) -> None:
         """Go on from the checkpoint."""
         saved = load_checkpoint(self.paths.checkpoint)
-        self.model.load_state_dict(saved.model)
-        self.average.module.load_state_dict(saved.average)
-        self.average.n_averaged.fill_(saved.step)
-        restore_optimizer(self.optimizer, saved.optimizer)
+        restore(saved, self.average, [("", self.model, self.optimizer)])
         torch.set_rng_state(saved.random)
         self.step = saved.step
 

@@ -57,11 +57,9 @@ def styles(
     if like is not None:
         list_like(like, generator, as_json=as_json)
         return
-    from rtstyle.own_styles import with_own_styles
-    from rtstyle.shelf import find_generator
-    from rtstyle.style import load_styles
+    from rtstyle.api import styles_of
 
-    bank = with_own_styles(load_styles(find_generator(generator).styles))
+    bank = styles_of(generator)
     if as_json:
         keys = ("name", "title", "author", "year", "licence")
         entries = [{key: getattr(style, key) for key in keys} for style in bank]
@@ -107,7 +105,11 @@ def facts_of(style: Style) -> str:
     from rtstyle.style import ORIGINAL
 
     known = ", ".join(fact for fact in (style.title, style.author, style.year) if fact)
-    return known or ("the picture as it is" if style.name == ORIGINAL else "a style of your own")
+    if known:
+        return known
+    if not len(style.vector):
+        return "the one style of this generator"
+    return "the picture as it is" if style.name == ORIGINAL else "a style of your own"
 
 
 def list_like(photo: Path, generator: str, *, as_json: bool) -> None:

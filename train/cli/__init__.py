@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from rtstyle.cli.grouped import grouped
+
 from . import domain, export, graph, pairs, perceptual, style
 
 app = typer.Typer(
@@ -21,12 +23,12 @@ def commands() -> None:
 
 
 app.command()(style.style)
-app.command()(perceptual.perceptual)
+app.command()(grouped(perceptual.perceptual))
 app.command()(export.export)
 app.command()(graph.graph)
-app.command()(pairs.pairs)
-app.command()(domain.dcnn)
-app.command()(domain.drn)
-app.command()(domain.adversarial)
-app.command()(domain.student)
+app.command()(grouped(pairs.pairs))
+app.command()(grouped(domain.dcnn))
+app.command()(grouped(domain.drn))
+app.command()(grouped(domain.adversarial))
+app.command()(grouped(domain.student))
 app.command("export-domain")(domain.export_domain)

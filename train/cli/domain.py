@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import DataOption, DownloadOption, FeaturesOption, ThreadsOption
+from .options import Course, Means
 from .progress import step_report
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ PairsOption = Annotated[
     Path | None,
     typer.Option(help="Folder of pairs; not needed where the recipe names two unpaired domains."),
 ]
-ResumeOption = Annotated[bool, typer.Option(help="Go on from the checkpoint in --out.")]
-StepsOption = Annotated[int | None, typer.Option(help="Replace the recipe's number of steps.")]
 
 Cast = Callable[["DomainRecipe", "PairSet", "VGGFeatures"], "list[Player]"]
 """Builds the players of a network; on the CPU, they are moved afterwards."""
@@ -38,30 +36,22 @@ Find = Callable[["DomainRecipe", "VGGFeatures"], "PairSet"]
 
 @dataclass(frozen=True)
 class Order:
-    """The options that all of the networks have."""
+    """What is to be trained on what."""
 
     recipe: Path
     out: Path
-    pairs: Path | None
-    data: Path
-    features: Path | None
-    download_features: bool
-    resume: bool
-    steps: int | None
-    threads: int
+    means: Means
+    course: Course
+    pairs: Path | None = None
     features_depth: int = 16
 
 
 def dcnn(
     recipe: RecipeArgument,
     out: OutOption,
+    means: Means,
+    course: Course,
     pairs: PairsOption = None,
-    data: DataOption = Path("../shared/data"),
-    features: FeaturesOption = None,
-    download_features: DownloadOption = False,
-    resume: ResumeOption = False,
-    steps: StepsOption = None,
-    threads: ThreadsOption = 0,
 ) -> None:
     """Train DCNN: VGG19's (or, with --features, VGG16's) features decoded into a painting."""
 
@@ -70,24 +60,19 @@ def dcnn(
 
         return dcnn.players(dcnn.create(features), plan, features)
 
-    order = Order(recipe, out, pairs, data, features, download_features, resume, steps, threads)
-    train_network("dcnn", replace(order, features_depth=19), cast)
+    train_network("dcnn", Order(recipe, out, means, course, pairs, features_depth=19), cast)
 
 
 def drn(
     recipe: RecipeArgument,
     out: OutOption,
+    means: Means,
+    course: Course,
     pairs: PairsOption = None,
-    data: DataOption = Path("../shared/data"),
-    features: FeaturesOption = None,
-    download_features: DownloadOption = False,
     resnet: Annotated[
         Path | None,
         typer.Option(help="File with ResNet-50's weights (torchvision's names); else random ones."),
     ] = None,
-    resume: ResumeOption = False,
-    steps: StepsOption = None,
-    threads: ThreadsOption = 0,
 ) -> None:
     """Train DRN: ResNet-50 with self-attention and a fitted matrix of similarities."""
 
@@ -96,20 +81,15 @@ def drn(
 
         return drn.players(drn.create(resnet), plan, features)
 
-    order = Order(recipe, out, pairs, data, features, download_features, resume, steps, threads)
-    train_network("drn", order, cast)
+    train_network("drn", Order(recipe, out, means, course, pairs), cast)
 
 
 def adversarial(
     recipe: RecipeArgument,
     out: OutOption,
+    means: Means,
+    course: Course,
     pairs: PairsOption = None,
-    data: DataOption = Path("../shared/data"),
-    features: FeaturesOption = None,
-    download_features: DownloadOption = False,
-    resume: ResumeOption = False,
-    steps: StepsOption = None,
-    threads: ThreadsOption = 0,
 ) -> None:
     """Train the adversarial network: a painter told by a style label, and a critic of pairs."""
 
@@ -118,20 +98,15 @@ def adversarial(
 
         return game.players(plan, len(pairs.styles), features)
 
-    order = Order(recipe, out, pairs, data, features, download_features, resume, steps, threads)
-    train_network("adversarial", order, cast)
+    train_network("adversarial", Order(recipe, out, means, course, pairs), cast)
 
 
 def student(
     recipe: RecipeArgument,
     out: OutOption,
+    means: Means,
+    course: Course,
     teacher: Annotated[Path, typer.Option(help="checkpoint.safetensors of a domain network.")],
-    data: DataOption = Path("../shared/data"),
-    features: FeaturesOption = None,
-    download_features: DownloadOption = False,
-    resume: ResumeOption = False,
-    steps: StepsOption = None,
-    threads: ThreadsOption = 0,
 ) -> None:
     """Distil a trained domain network into a light one that runs live with --region face."""
 
@@ -139,7 +114,7 @@ def student(
         from ..domains.networks import load_trained
         from ..domains.student import taught_pairs
 
-        return taught_pairs(plan, data, load_trained(teacher), features)
+        return taught_pairs(plan, means.data, load_trained(teacher), features)
 
     def cast(plan: DomainRecipe, pairs: PairSet, features: VGGFeatures) -> list[Player]:
         from ..domains.networks import load_trained
@@ -147,8 +122,7 @@ def student(
 
         return players(plan, features, load_trained(teacher).recipe.size_px)
 
-    order = Order(recipe, out, None, data, features, download_features, resume, steps, threads)
-    train_network("student", order, cast, find)
+    train_network("student", Order(recipe, out, means, course), cast, find)
 
 
 def train_network(network: Network, order: Order, cast: Cast, find: Find | None = None) -> None:
@@ -165,22 +139,23 @@ def train_network(network: Network, order: Order, cast: Cast, find: Find | None 
     from ..features import load_features
     from ..loop import Paths
 
+    means, course = order.means, order.course
     plan = load_domain_recipe(order.recipe, network)
-    if order.steps is not None:
-        plan = replace(plan, steps=order.steps)
-    if order.threads:
-        torch.set_num_threads(order.threads)
+    if course.steps is not None:
+        plan = replace(plan, steps=course.steps)
+    if means.threads:
+        torch.set_num_threads(means.threads)
     vgg = load_features(
-        order.features, download=order.download_features, depth=order.features_depth
+        means.features, download=means.download_features, depth=order.features_depth
     )
     with joined() as process:
         vgg = vgg.to(process.device)
-        pairs = find(plan, vgg) if find else pairs_for(plan, order.pairs, order.data, vgg)
+        pairs = find(plan, vgg) if find else pairs_for(plan, order.pairs, means.data, vgg)
         calibrate(vgg, pairs)
         torch.manual_seed(plan.seed)
         players = [_moved(player, process.device) for player in cast(plan, pairs, vgg)]
-        run = DomainRun(plan, Paths(order.data, order.out), pairs, players, process)
-        if order.resume:
+        run = DomainRun(plan, Paths(means.data, order.out), pairs, players, process)
+        if course.resume:
             run.resume()
         if process.is_first:
             for reason in pairs.skipped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -18,3 +19,21 @@ DownloadOption = Annotated[
     ),
 ]
 ThreadsOption = Annotated[int, typer.Option(help="CPU threads; 0 leaves the choice to torch.")]
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a training works with (see `rtstyle.cli.grouped`)."""
+
+    data: DataOption = Path("../shared/data")
+    features: FeaturesOption = None
+    download_features: DownloadOption = False
+    threads: ThreadsOption = 0
+
+
+@dataclass(frozen=True)
+class Course:
+    """From where to where a training goes."""
+
+    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in --out.")] = False
+    steps: Annotated[int | None, typer.Option(help="Replace the recipe's number of steps.")] = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import DataOption, DownloadOption, FeaturesOption, ThreadsOption
+from .options import Means
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 def pairs(
     recipe: Annotated[Path, typer.Argument(help="TOML recipe, see train/recipes/domains/.")],
     out: Annotated[Path, typer.Option(help="Folder for the pairs; what is there is kept.")],
-    data: DataOption = Path("../shared/data"),
-    features: FeaturesOption = None,
-    download_features: DownloadOption = False,
-    threads: ThreadsOption = 0,
+    means: Means,
 ) -> None:
     """Paint faces in the style of pictures, pixel by pixel: pairs for the domain networks.
 
@@ -33,10 +30,10 @@ def pairs(
     from ..features import load_features
 
     plan = load_pairs_recipe(recipe)
-    if threads:
-        torch.set_num_threads(threads)
+    if means.threads:
+        torch.set_num_threads(means.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = load_features(features, download=download_features).to(device)
+    network = load_features(means.features, download=means.download_features).to(device)
     with progress_bar() as bar:
         task = bar.add_task(plan.name, total=None, terms="")
 
@@ -48,7 +45,7 @@ def pairs(
             if not sys.stderr.isatty():
                 print(line, file=sys.stderr, flush=True)
 
-        faces = make_pairs(plan, data, out, network, report)
+        faces = make_pairs(plan, means.data, out, network, report)
     passed_over = out / "skipped.txt"
     passed_over.write_text("".join(f"{reason}\n" for reason in faces.skipped))
     print(

@@ -37,8 +37,9 @@ class PairsRecipe:
     """Everything that decides what `python -m train pairs` makes.
 
     `faces` are folders, pictures and clips, `styles` pictures, all relative to the data folder.
-    `max_faces` faces, spread over the places, are painted once in each style, `batch` at a time.
-    `licence` says what may be done with weights that learn from the pairs.
+    `max_faces` faces, spread over the places, are painted in the first style, and then, where it is
+    not 0, `further_faces` of them in each other style, `batch` at a time. `licence` says what may
+    be done with weights that learn from the pairs.
     """
 
     name: str
@@ -47,6 +48,7 @@ class PairsRecipe:
     licence: str
     exclude: list[str] = field(default_factory=list)
     max_faces: int = 120
+    further_faces: int = 0
     min_faces: int = 8
     batch: int = 4
     style_short_side_px: int = 256
@@ -110,16 +112,16 @@ def make_pairs(
     if any(found.get(line["source"]) != line["origin"] for line in lines):
         raise TrainError(f"{out} holds pairs of other faces\ntake another folder with --out")
     done = {line["target"] for line in lines}
-    total = len(faces) * len(recipe.styles)
-    # Face by face rather than style by style: what is there at any time serves all styles.
-    for indices in torch.arange(len(faces)).split(recipe.batch):
-        for style in recipe.styles:
-            names = [(int(i), f"targets/{int(i):05d}_{style.name}.png") for i in indices]
-            missing = [(i, name) for i, name in names if name not in done]
-            if not missing:
-                continue
-            picture = load_picture(data / style.file, short_side=recipe.style_short_side_px)
-            targets = style_targets([picture.to(device)], features)
+    wanted = _wanted(recipe, len(faces))
+    total = sum(len(picks) for picks in wanted)
+    # Style by style: what learns a single look need not wait for the others.
+    for style, picks in zip(recipe.styles, wanted, strict=True):
+        picture = load_picture(data / style.file, short_side=recipe.style_short_side_px)
+        targets = style_targets([picture.to(device)], features)
+        names = [(i, f"targets/{i:05d}_{style.name}.png") for i in picks]
+        left = [(i, name) for i, name in names if name not in done]
+        for begin in range(0, len(left), recipe.batch):
+            missing = left[begin : begin + recipe.batch]
             batch = photos[[i for i, _ in missing]]
             painted = paint_by_optimisation(batch, targets, features, recipe.gatys)
             with torch.no_grad():
@@ -156,9 +158,20 @@ def _claim(out: Path, recipe: PairsRecipe) -> None:
         lines.write_text(kept)
 
 
+def _wanted(recipe: PairsRecipe, num_faces: int) -> list[list[int]]:
+    """The numbers of the faces that each style is painted on."""
+    further = _evenly(num_faces, recipe.further_faces or num_faces)
+    return [list(range(num_faces)), *(further for _ in recipe.styles[1:])]
+
+
+def _evenly(total: int, count: int) -> list[int]:
+    """`count` of the numbers below `total`, or all of them."""
+    return np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(int)).tolist()
+
+
 def _spread(faces: Faces, count: int) -> Faces:
     """`count` of the faces, evenly over the order in which they were found."""
-    picks = np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int))
+    picks = _evenly(len(faces), count)
     return Faces([faces.crops[i] for i in picks], [faces.origins[i] for i in picks], faces.skipped)
 
 

@@ -12,7 +12,7 @@ from ..checkpoint import (
     Checkpoint,
     load_checkpoint,
     optimizer_tensors,
-    restore_optimizer,
+    restore,
     save_checkpoint,
 )
 from ..features import VGGFeatures
@@ -128,11 +128,10 @@ class DomainRun:
     def resume(self) -> None:
         """Go on from the checkpoint; the other processes draw other pairs than before."""
         saved = load_checkpoint(self.paths.checkpoint)
-        for player, optimizer in zip(self.players, self.optimizers, strict=True):
-            player.net.load_state_dict(_of(player.name, saved.model))
-            restore_optimizer(optimizer, _of(player.name, saved.optimizer))
-        self.average.module.load_state_dict(saved.average)
-        self.average.n_averaged.fill_(saved.step)
+        learners = zip(self.players, self.optimizers, strict=True)
+        restore(
+            saved, self.average, [(f"{p.name}:", p.net, optimizer) for p, optimizer in learners]
+        )
         self.step = saved.step
         if self.process.is_first:
             torch.set_rng_state(saved.random)
@@ -199,11 +198,4 @@ def train_together(run: DomainRun, report: Report) -> None:
 def _named(groups: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
     return {
         f"{name}:{key}": value for name, group in groups.items() for key, value in group.items()
-    }
-
-
-def _of(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    prefix = f"{name}:"
-    return {
-        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
     }
