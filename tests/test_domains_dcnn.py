@@ -111,15 +111,8 @@ def test_a_run_leaves_checkpoint_sheet_and_log_and_exports(
     engine.close()
     assert result.weights_sha256 in (shelf / "tiny.md").read_text()
     app(["styles", "--generator", str(shelf / "tiny.onnx")], standalone_mode=False)
-    assert capsys.readouterr().out.split() == [
-        "tiny",
-        "the",
-        "one",
-        "style",
-        "of",
-        "this",
-        "generator",
-    ]
+    listed = capsys.readouterr().out
+    assert listed.startswith("tiny ") and "the one style of this generator" in listed
 
 
 def test_what_is_for_research_only_does_not_go_on_the_shelf(
