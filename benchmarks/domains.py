@@ -1,6 +1,6 @@
 """The networks of the source documents compared, on faces that none of them was trained on.
 
-    python -m benchmarks.domains --pairs runs/pairs --style van-gogh \
+    python -m benchmarks.domains --pairs runs/pairs --reference runs/reference --style udnie \
         --network dcnn runs/dcnn/checkpoint.safetensors --network student runs/student/...
 
 Beside the networks stand two that any of them must beat: `identity` shows the face itself, and
@@ -9,10 +9,12 @@ Beside the networks stand two that any of them must beat: `identity` shows the f
 - weights, GMAC and ms of one face, exported and run by OpenVINO on this machine (with --time);
 - identity kept: similarity (`train.domains.similarity`) of face and painting; beside it the control
   with the faces shuffled, which must be lower;
-- domain distance: Fréchet distance on VGG features from paintings of the pairs. Retrieval takes its
-  paintings from one half of the pairs' faces and the distance is measured from the other half;
+- domain distance: Fréchet distance on VGG features from paintings that were made by optimisation
+  like the pairs (--reference), of faces that are neither in the pairs nor among those measured;
 - score: the similarity that a critic predicts (--judge, an adversarial checkpoint), and how well
   its predictions go together with what is measured.
+
+The faces of the sheet are others, which may be shown: four people, one of them at five moments.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from train.data import list_pictures
 from train.domains.batches import PairSet, load_pairs
 from train.domains.faces import CropOptions, read_faces
 from train.domains.networks import Trained, load_critic, load_trained
@@ -47,6 +51,9 @@ SCHEMA = 1
 FEATURES = "features/vgg16_relu4_3_fp16.pth"
 COMPARED_PX = 128
 SHEET_FACES = 8
+SHEET_QUALITY = 90
+SHOWN = ["faces_real/open", "content/open/gb82_baby.jpg", "clips/open/obama_speaking.mp4"]
+BETWEEN_SHOWN_FRAMES = 45
 NUM_TIMED = 20
 PART = 8
 
@@ -150,40 +157,35 @@ def verdict(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def halves(pairs: PairSet) -> tuple[PairSet, PairSet]:
-    """The pairs of one half of the faces, and those of the other."""
-    middle = len(pairs) // 2
-    return pairs.part(slice(None, middle)), pairs.part(slice(middle, None))
-
-
 def main() -> None:
     """Measure, draw the sheet, write the results."""
     options = parse_options()
     torch.manual_seed(0)
     features = load_features(options.features or options.data / FEATURES)
-    pool, reference = halves(load_pairs(options.pairs, COMPARED_PX, [options.style]))
-    crops = CropOptions(size_px=COMPARED_PX)
-    places = [options.data / place for place in options.faces]
-    faces = read_faces(places, crops, min_faces=SHEET_FACES).stack()[: options.count].float() / 255
+    pool = load_pairs(options.pairs, COMPARED_PX, [options.style])
+    reference = load_pairs(options.reference, COMPARED_PX, [options.style])
+    faces = _faces(options, options.faces, options.count)
+    shown = _faces(options, options.shown, SHEET_FACES)
     results: dict[str, dict[str, Any]] = {}
-    columns = [("face", faces[:SHEET_FACES])]
+    columns = [("face", shown)]
     for contender in [*rivals(pool, features), *networks(options.network, options.style)]:
         painted, found = measure(contender, faces, reference.targets.float() / 255, features)
         if options.judge:
             found |= judged(options.judge, faces, painted, features)
         results[contender.name] = found | cost(contender, timed=options.time)
-        columns.append((contender.name, painted[:SHEET_FACES]))
+        columns.append((contender.name, contender.paint(shown)))
         print(f"{contender.name:12s} {json.dumps(results[contender.name])}", file=sys.stderr)
     captions, pictures = zip(*columns, strict=True)
     sheet = make_sheet(captions, [list(row) for row in zip(*pictures, strict=True)])
     options.sheet.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(options.sheet)
+    sheet.save(options.sheet, quality=SHEET_QUALITY)
     report = {
         "schema": SCHEMA,
         "machine": machine_facts(),
         "style": options.style,
         "faces": len(faces),
         "reference": len(reference),
+        "reference_identity_kept": round(float(reference.similarity.mean()), 4),
         "networks": results,
         "verdict": verdict(results),
     }
@@ -198,6 +200,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--features", type=Path, help="VGG16's weights")
     parser.add_argument("--pairs", type=Path, required=True, help="folder of pairs")
+    parser.add_argument(
+        "--reference", type=Path, required=True, help="folder of pairs of other faces"
+    )
     parser.add_argument("--style", required=True, help="style label that is compared")
     parser.add_argument(
         "--network", nargs=2, action="append", default=[], metavar=("NAME", "CHECKPOINT")
@@ -209,11 +214,21 @@ def parse_options() -> argparse.Namespace:
         default=["faces_real/research_only/ffhq128"],
         help="faces that were not trained on, from the data folder",
     )
+    parser.add_argument("--shown", nargs="+", default=SHOWN, help="faces of the sheet")
     parser.add_argument("--count", type=int, default=200, help="take so many of them")
     parser.add_argument("--time", action="store_true", help="export and time them; needs quiet")
     parser.add_argument("--sheet", type=Path, default=Path("runs/domains.png"))
     parser.add_argument("--out", type=Path, default=RESULTS / "domains.json")
     return parser.parse_args()
+
+
+def _faces(options: argparse.Namespace, places: list[str], count: int) -> Tensor:
+    """Faces in the first pictures of some places of the data (N, 3, 128, 128) in [0, 1]."""
+    crops = CropOptions(size_px=COMPARED_PX, clip_step=BETWEEN_SHOWN_FRAMES)
+    paths = [options.data / place for place in places]
+    files = [list_pictures([path])[:count] if path.is_dir() else [path] for path in paths]
+    found = read_faces(list(chain.from_iterable(files)), crops, min_faces=SHEET_FACES)
+    return found.stack()[:count].float() / 255
 
 
 @torch.no_grad()

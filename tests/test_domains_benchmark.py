@@ -32,13 +32,6 @@ def test_retrieval_finds_the_painting_of_the_same_face() -> None:
     torch.testing.assert_close(found["identity"].paint(faces), faces)
 
 
-def test_the_halves_share_no_pair() -> None:
-    pairs = made_pairs(9)
-    one, other = domains.halves(pairs)
-    assert len(one) + len(other) == 9
-    torch.testing.assert_close(torch.cat([one.sources, other.sources]), pairs.sources)
-
-
 def test_the_verdict_asks_for_identity_and_for_less_distance_than_both_rivals() -> None:
     def figures(kept: float, distance: float) -> dict:
         return {
@@ -83,7 +76,8 @@ def test_the_script_compares_networks_and_draws_the_sheet(
     monkeypatch.setattr(domains, "read_faces", unaligned)
     checkpoint, out, sheet = run.paths.checkpoint, tmp_path / "d.json", tmp_path / "d.png"
     options = ["--pairs", tmp_path / "pairs", "--style", "a", "--features", tmp_path / "vgg.pth"]
-    options += ["--faces", tmp_path / "faces", "--network", "game", checkpoint]
+    options += ["--data", tmp_path, "--faces", "faces", "--shown", "faces"]
+    options += ["--reference", tmp_path / "pairs", "--network", "game", checkpoint]
     options += ["--judge", checkpoint, "--out", out, "--sheet", sheet, "--time"]
     monkeypatch.setattr(sys, "argv", ["domains", *map(str, options)])
     domains.main()

@@ -71,6 +71,31 @@ def test_it_is_taught_what_the_teacher_paints_at_its_own_size(
         student.taught_pairs(plan_of(styles=["blue"]), data, teacher, random_features())
 
 
+def test_the_teacher_may_paint_at_another_size(data: Path, teacher: Trained) -> None:
+    plan = plan_of(teacher_px=32)
+    pairs = student.taught_pairs(plan, data, teacher, random_features())
+    assert student.taught_px(plan, teacher) == 32
+    expected = pairs.sources.flip(1).float()
+    assert (pairs.targets.float() - expected).abs().max() <= 1  # nothing was enlarged
+
+
+def test_it_begins_as_a_generator_of_the_shelf_in_the_style_of_that_name() -> None:
+    from rtstyle.api import load
+
+    plan = recipe("student", styles=["starry-night"], start_from="fast")
+    net = student.players(plan, random_features(), 32)[0].net
+    engine, bank = load("fast", "onnxruntime")
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    with torch.no_grad():
+        painted = net(torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255)[0].clamp(0, 1)
+    expected = engine.stylize(pixels, bank["starry-night"])
+    difference = (painted.permute(1, 2, 0) * 255 - torch.from_numpy(expected)).abs()
+    assert difference.max() < 3
+    engine.close()
+    with pytest.raises(TrainError, match="another shape"):
+        student.players(replace(plan, shape=SHAPE), random_features(), 32)
+
+
 @pytest.mark.parametrize(
     ("of_teacher", "of_faces", "expected"),
     [

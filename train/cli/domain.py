@@ -118,9 +118,9 @@ def student(
 
     def cast(plan: DomainRecipe, pairs: PairSet, features: VGGFeatures) -> list[Player]:
         from ..domains.networks import load_trained
-        from ..domains.student import players
+        from ..domains.student import players, taught_px
 
-        return players(plan, features, load_trained(teacher).recipe.size_px)
+        return players(plan, features, taught_px(plan, load_trained(teacher)))
 
     train_network("student", Order(recipe, out, means, course), cast, find)
 

@@ -77,6 +77,7 @@ def card(name: str, trained: Trained, result: Exported) -> str:
     recipe = trained.recipe
     num_weights = sum(p.numel() for p in trained.net.parameters())
     factors = ", ".join(f"{k} {v:g}" for k, v in recipe.weights.items()) or "the network's own"
+    begun = f" Begun as `{recipe.start_from}`." if recipe.start_from else ""
     faces = ", ".join(recipe.sources) or "made pairs (python -m train pairs)"
     return f"""# {name}
 
@@ -87,7 +88,7 @@ Weights SHA-256: `{result.weights_sha256}`.
 ## Training
 
 Recipe `{recipe.name}`: {trained.step} steps of {recipe.batch} faces at {recipe.size_px} px, Adam
-{recipe.learning_rate:g} with cosine decay, averaged weights, seed {recipe.seed}.
+{recipe.learning_rate:g} with cosine decay, averaged weights, seed {recipe.seed}.{begun}
 Loss factors: {factors}. Faces: {faces}. Styles: {", ".join(recipe.styles)}; features: VGG.
 
 ## Fidelity

@@ -45,6 +45,10 @@ class DomainRecipe:
     weights: dict[str, float] = field(default_factory=dict)
     shape: dict[str, Any] = field(default_factory=dict)
     crops: CropOptions = field(default_factory=CropOptions)
+    start_from: str = ""
+    """A generator of the shelf that a student begins as, in the style of the same name."""
+    teacher_px: int = 0
+    """The size at which a student's teacher paints; 0 is the one that it was trained at."""
 
 
 def domain_recipe_from_dict(values: Mapping[str, Any], origin: str) -> DomainRecipe:

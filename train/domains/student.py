@@ -2,9 +2,10 @@
 
 The runtime paints faces on crops of 384 px (`rtstyle.face.align.CROP_PX`), the documents' networks
 learn at 128. So the student sees crops of its own size, and its target is what the teacher makes of
-the crop at the teacher's size, enlarged: strokes keep their size relative to the face.
+the crop at a size of its own (`teacher_px`), enlarged: the larger that is, the finer the strokes.
 
-It has one style, part of the graph (P = 0).
+It has one style, part of the graph (P = 0), and may begin as a generator of the shelf that paints
+in a style of the same name.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rtstyle.shelf import find_generator
+from rtstyle.style import load_styles
+
 from ..errors import TrainError
 from ..features import VGGFeatures
 from ..generators import UnshuffleConfig, UnshuffleNet
 from ..recipe import build
+from ..shelved import load_shelved
 from .batches import MIN_PAIRS, PairSet
 from .dcnn import WEIGHTS, PaintingObjective
 from .faces import read_faces
@@ -75,7 +80,7 @@ def taught_pairs(
     number = known.index(style) if teacher.num_style_values else 0
     for part in faces.stack().split(PART):
         crop = part.float().to(device) / 255
-        small = resized(crop, teacher.recipe.size_px)
+        small = resized(crop, taught_px(recipe, teacher))
         painted = teacher.paint(small, number)
         labels.append(similarity(descriptors(features, small), descriptors(features, painted)))
         targets.append(resized(painted, recipe.size_px).mul(255).round().clamp(0, 255))
@@ -120,8 +125,36 @@ def restore(weights: Mapping[str, Tensor], config: UnshuffleConfig) -> Student:
     return net
 
 
-def players(recipe: DomainRecipe, features: VGGFeatures, teacher_px: int) -> list[Player]:
-    """Who learns: the student. Features are compared at the teacher's size."""
+def taught_px(recipe: DomainRecipe, teacher: Trained) -> int:
+    """The size at which the teacher paints, and at which paintings are compared."""
+    return recipe.teacher_px or teacher.recipe.size_px
+
+
+def begin_as(net: Student, generator: str, style: str) -> None:
+    """Take the weights of a generator of the shelf, and the vector of one of its styles.
+
+    Raises:
+        EngineError: no such generator, or of another kind.
+        StyleError: no such style.
+        TrainError: the two differ in shape.
+    """
+    shelved = find_generator(generator)
+    other = load_shelved(shelved.onnx).net
+    if other.config != net.net.config:
+        raise TrainError(
+            f"cannot begin as {generator}: it has another shape\n"
+            f"{other.config.asdict()} instead of {net.net.config.asdict()}"
+        )
+    net.net.load_state_dict(other.state_dict())
+    vector = torch.from_numpy(load_styles(shelved.styles)[style].vector)
+    with torch.no_grad():
+        net.style.copy_(vector)
+
+
+def players(recipe: DomainRecipe, features: VGGFeatures, compared_px: int) -> list[Player]:
+    """Who learns: the student. Features are compared at the size that the teacher paints at."""
     net = Student(config_of(recipe))
-    objective = PaintingObjective(net, features, teacher_px)
+    if recipe.start_from:
+        begin_as(net, recipe.start_from, recipe.styles[0])
+    objective = PaintingObjective(net, features, compared_px)
     return [Player("generator", net, objective, factors(recipe, WEIGHTS))]
