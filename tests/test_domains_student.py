@@ -16,6 +16,7 @@ from train.domains.networks import Trained
 from train.domains.run import DomainRun, calibrate
 from train.errors import TrainError
 
+CPU = torch.device("cpu")
 SHAPE = {"front": 16, "body": 16, "blocks": 1}
 
 
@@ -51,7 +52,7 @@ def plan_of(**changes: object):
 
 def student_run(data: Path, teacher: Trained, **changes: object) -> DomainRun:
     plan, features = plan_of(**changes), random_features()
-    pairs = student.taught_pairs(plan, data, teacher, features)
+    pairs = student.taught_pairs(plan, data, teacher, CPU)
     calibrate(features, pairs)
     torch.manual_seed(plan.seed)
     players = student.players(plan, features, teacher.recipe.size_px)
@@ -62,18 +63,18 @@ def student_run(data: Path, teacher: Trained, **changes: object) -> DomainRun:
 def test_it_is_taught_what_the_teacher_paints_at_its_own_size(
     data: Path, teacher: Trained, styles: list[str], shade: float
 ) -> None:
-    pairs = student.taught_pairs(plan_of(styles=styles), data, teacher, random_features())
+    pairs = student.taught_pairs(plan_of(styles=styles), data, teacher, CPU)
     assert pairs.sources.shape == pairs.targets.shape == (9, 3, 32, 32)
     assert pairs.styles == tuple(styles or ["light"])
     expected = pairs.sources.flip(1).float() * shade
     assert (pairs.targets.float() - expected).abs().mean() < 12  # 16 px, enlarged
     with pytest.raises(TrainError, match="not 'blue'"):
-        student.taught_pairs(plan_of(styles=["blue"]), data, teacher, random_features())
+        student.taught_pairs(plan_of(styles=["blue"]), data, teacher, CPU)
 
 
 def test_the_teacher_may_paint_at_another_size(data: Path, teacher: Trained) -> None:
     plan = plan_of(teacher_px=32)
-    pairs = student.taught_pairs(plan, data, teacher, random_features())
+    pairs = student.taught_pairs(plan, data, teacher, CPU)
     assert student.taught_px(plan, teacher) == 32
     expected = pairs.sources.flip(1).float()
     assert (pairs.targets.float() - expected).abs().max() <= 1  # nothing was enlarged

@@ -114,7 +114,8 @@ def student(
         from ..domains.networks import load_trained
         from ..domains.student import taught_pairs
 
-        return taught_pairs(plan, means.data, load_trained(teacher), features)
+        device = next(features.buffers()).device
+        return taught_pairs(plan, means.data, load_trained(teacher), device)
 
     def cast(plan: DomainRecipe, pairs: PairSet, features: VGGFeatures) -> list[Player]:
         from ..domains.networks import load_trained

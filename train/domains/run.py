@@ -27,7 +27,7 @@ from .recipe import DomainRecipe
 
 MAX_GRADIENT_NORM = 1.0
 SHEET_PAIRS = 4
-CALIBRATION_FACES, CALIBRATION_BATCH = 32, 8
+CALIBRATION_FACES, CALIBRATION_BATCH = 16, 8
 
 
 class DomainRun:
@@ -176,7 +176,8 @@ def calibrate(features: VGGFeatures, pairs: PairSet) -> None:
     """Give the features unit rms on the source faces."""
     device = next(features.buffers()).device
     known = pairs.first(min(len(pairs), CALIBRATION_FACES)).source
-    features.calibrate(part.to(device) for part in known.split(CALIBRATION_BATCH))
+    with torch.autocast(device.type, torch.bfloat16, enabled=computes_in_bf16()):
+        features.calibrate(part.to(device) for part in known.split(CALIBRATION_BATCH))
 
 
 def paint(generator: nn.Module, faces: Tensor, style: Tensor) -> Tensor:
