@@ -155,10 +155,11 @@ def test_a_run_leaves_checkpoint_sheet_and_log_and_exports(
 def test_terms_without_a_weight_cost_nothing_and_those_with_one_count(
     make_run: Callable[..., PerceptualRun], data: Path
 ) -> None:
-    extra = {"equivariance", "frame_difference"}
+    extra = {"equivariance", "coarse_style", "frame_difference"}
     assert not extra & set(make_run().advance())
     make_clip(data / "film.mp4", Clip(num_frames=6))
-    run = make_run(clips=["film.mp4"], weights=Weights(equivariance=1.0, frame_difference=1.0))
+    all_of_them = Weights(**dict.fromkeys(extra, 1.0))
+    run = make_run(clips=["film.mp4"], weights=all_of_them)
     terms = run.advance()
     assert extra < set(terms)
     assert all(terms[name] > 0 for name in extra)

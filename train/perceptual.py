@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from . import losses
@@ -35,6 +36,9 @@ CALIBRATION_BATCHES = 16
 CROP_SHARE = 0.625
 """Side of the crop of a crop, for equivariance."""
 
+Features = dict[str, Tensor]
+"""By layer."""
+
 
 class PerceptualRun:
     """A training run: `advance` makes one step and returns the loss terms by name."""
@@ -53,7 +57,9 @@ class PerceptualRun:
             self.photos.mark(find_faces)
         self.features = features.to(device)
         self.features.calibrate(self._photos(CALIBRATION_BATCHES))
-        self.grams = self._style_grams()
+        self.grams = self._style_grams(recipe.style_short_side_px)
+        if recipe.weights.coarse_style:
+            self.coarse_grams = self._style_grams(recipe.style_short_side_px // 2)
         config = UnshuffleConfig(**recipe.generator)
         self._begin(StyledGenerator(len(recipe.style_names), config))
 
@@ -110,23 +116,16 @@ class PerceptualRun:
         disturbed = losses.disturb(image, flow)
         with torch.autocast(self.device.type, torch.bfloat16):
             with torch.no_grad():
-                seen = self.features(image)
+                # The photo's own style is asked for only by `original`, index 0.
+                seen = self.features(image, "relu4_3" if weights[:, 0].any() else CONTENT_LAYER)
             painted = self.model(torch.cat([image, disturbed]), weights.repeat(2, 1))
             output, disturbed_output = painted.float().chunk(2)
             found = self.features(output)
         content = losses.content_distance(found[CONTENT_LAYER], seen[CONTENT_LAYER], importance)
-        style = torch.stack(
-            [
-                losses.style_distance(
-                    losses.gram_matrix(found[layer]), self._target(layer, seen[layer], weights)
-                )
-                for layer in found
-            ]
-        ).mean(dim=0)
         pixels = (output - image).abs().mean(dim=(1, 2, 3))
         return {
             "content": content.mean(),
-            "style": style.mean(),
+            "style": _style_loss(found, seen, self.grams, weights),
             "total_variation": losses.total_variation(output),
             "stability": losses.compound_regularisation(output, disturbed_output, flow),
             "identity": (weights[:, 0] * pixels).mean(),
@@ -143,25 +142,22 @@ class PerceptualRun:
                 rows, columns = losses.random_crop(image, size, multiple)
                 part = self.model(image[..., rows, columns], weights).float()
                 terms["equivariance"] = (output[..., rows, columns] - part).abs().mean()
+            if self.recipe.weights.coarse_style:
+                found = self.features(F.avg_pool2d(output, 2))
+                with torch.no_grad():
+                    seen = self.features(F.avg_pool2d(image, 2)) if weights[:, 0].any() else {}
+                terms["coarse_style"] = _style_loss(found, seen, self.coarse_grams, weights)
             if self.recipe.weights.frame_difference:
                 pair = self.clips.pair(torch.default_generator).to(self.device)
                 painted = self.model(pair, weights[:1].repeat(2, 1)).float()
                 terms["frame_difference"] = losses.frame_difference(painted, pair)
         return terms
 
-    def _target(self, layer: str, seen: Tensor, weights: Tensor) -> Tensor:
-        """Gram matrices (B, C, C) that a mixture aims at; `original` stands for the photo's own."""
-        own = losses.gram_matrix(seen)
-        pictures = torch.einsum("bs,scd->bcd", weights[:, 1:], self.grams[layer])
-        return weights[:, :1, None] * own + pictures
-
-    def _style_grams(self) -> dict[str, Tensor]:
+    def _style_grams(self, short_side_px: int) -> Features:
         """{layer: Gram matrices (S - 1, C, C)} of the style pictures."""
         grams: dict[str, list[Tensor]] = {}
         for style in self.recipe.styles:
-            picture = load_picture(
-                self.paths.data / style.file, short_side=self.recipe.style_short_side_px
-            )
+            picture = load_picture(self.paths.data / style.file, short_side=short_side_px)
             with torch.no_grad():
                 found = self.features(picture[None].to(self.device))
             for layer, features in found.items():
@@ -239,3 +235,18 @@ class PerceptualRun:
         from torchvision.transforms.functional import to_tensor
 
         return to_tensor(sheet)
+
+
+def _style_loss(found: Features, seen: Features, grams: Features, weights: Tensor) -> Tensor:
+    """Mean distance of a painting's features from the mixtures (B, S) of styles aimed at.
+
+    `grams` are those of all pictures but `original`, which stands for the photo's own style, told
+    from what is `seen` in it; where no mixture contains it, nothing has to be.
+    """
+    distances = []
+    for layer, features in found.items():
+        target = torch.einsum("bs,scd->bcd", weights[:, 1:], grams[layer])
+        if layer in seen and weights[:, 0].any():
+            target = target + weights[:, :1, None] * losses.gram_matrix(seen[layer])
+        distances.append(losses.style_distance(losses.gram_matrix(features), target))
+    return torch.stack(distances).mean()

@@ -27,6 +27,8 @@ class Weights:
     """Mean absolute pixel error, times the share of `original` in a sample's style."""
     equivariance: float = 0.0
     """A crop is painted as the same part of the whole picture is."""
+    coarse_style: float = 0.0
+    """Style once more, of paintings and pictures at half of their size: larger strokes."""
     frame_difference: float = 0.0
     """Between frames of `clips`, paint changes no more than the film does."""
 
