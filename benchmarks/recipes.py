@@ -12,33 +12,31 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import cv2
-import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
-from rtstyle.frame import Pixels
 from rtstyle.machine import package_versions, this_machine
-from train.bank import trained
-from train.checkpoint import load_checkpoint
-from train.data import load_picture
-from train.features import CONTENT_LAYER, VGGFeatures, load_features
+from train.features import load_features
 from train.loop import Paths
 from train.loop import train as train_run
-from train.losses import content_distance, gram_matrix, style_distance
 from train.perceptual import PerceptualRun
 from train.recipe import Recipe, load_recipe
 
-from . import stability
 from .flicker import all_clips, correspondence
-from .flicker_clips import Clip
+from .recipe_figures import (
+    Trained,
+    darkened,
+    faces_in,
+    measure_clip,
+    measure_faces,
+    measure_photos,
+    read,
+    to_image,
+)
 
 SCHEMA = 1
 BASE_RECIPE = Path("train/recipes/bank8.toml")
@@ -59,11 +57,7 @@ CLIPS = (
     "two_people_720p",
 )
 PHOTOS = ("bsds_test_246009.jpg", "bsds_test_228076.jpg", "bsds_test_16004.jpg")
-DARK_GAIN, DARK_LIFT, DARK_NOISE_STD = 0.25, 12.0, 3.0
-"""A webcam in the evening: a quarter of the light, lifted blacks, noise (levels of 255)."""
-
-KEPT_SHARE = 0.9
-"""Share of the running statistics that `smoothed` keeps from frame to frame."""
+FACES = "faces_real/research_only/clip_faces256"
 
 
 @dataclass(frozen=True)
@@ -72,6 +66,7 @@ class Variant:
 
     trained: str
     weights: dict[str, float]
+    importance: float = 0.0
     frozen: bool = False
     smoothed: bool = False
 
@@ -82,6 +77,7 @@ VARIANTS = {
     "stability 8": Variant("stability8", {"stability": 8.0}),
     "equivariance": Variant("equivariance", {"stability": 2.0, "equivariance": 2.0}),
     "frame difference": Variant("frames", {"stability": 2.0, "frame_difference": 4.0}),
+    "importance": Variant("importance", {"stability": 2.0}, importance=1.0),
     "frozen": Variant("frozen", {"stability": 2.0}, frozen=True),
     "smoothed": Variant("stability2", {"stability": 2.0}, smoothed=True),
 }
@@ -101,6 +97,7 @@ def recipe_of(variant: Variant, steps: int, size_px: int) -> Recipe:
         size_px=size_px,
         learning_rate=5e-4,
         average_decay=0.99,
+        importance=variant.importance,
         weights=replace(base.weights, **variant.weights),
         generator={"normalisation": "frozen" if variant.frozen else "instance"},
     )
@@ -123,103 +120,18 @@ def train(options: argparse.Namespace) -> None:
     train_run(run, report)
 
 
-class RunningNorm(nn.Module):
-    """Instance normalisation by a running average of the statistics, one frame after another."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.moments: Tensor | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        now = torch.stack([x.mean(dim=(2, 3)), x.var(dim=(2, 3), correction=0)])
-        if self.moments is None:
-            self.moments = now
-        self.moments = torch.lerp(now, self.moments, KEPT_SHARE)
-        mean, variance = self.moments[..., None, None]
-        return (x - mean) / (variance + 1e-5).sqrt()
-
-
-class Trained:
-    """A run's averaged weights, painting frames (H, W, 3)."""
-
-    def __init__(self, checkpoint: Path, *, smoothed: bool) -> None:
-        saved = load_checkpoint(checkpoint)
-        self.step = saved.step
-        self.model, self.recipe = trained(saved)
-        self.norms: list[RunningNorm] = []
-        if smoothed:
-            self.norms = [RunningNorm() for _ in self.model.net.conditional_convs]
-            for conv, norm in zip(self.model.net.conditional_convs, self.norms, strict=True):
-                conv.normalise = norm
-
-    def reset(self) -> None:
-        """Forget the frames before."""
-        for norm in self.norms:
-            norm.moments = None
-
-    @torch.no_grad()
-    def paint(self, pixels: Pixels, style: str) -> Pixels:
-        weights = torch.zeros(1, len(self.recipe.style_names))
-        weights[0, self.recipe.style_names.index(style)] = 1
-        height, width = pixels.shape[:2]
-        image = _image(pixels)
-        image = F.pad(image, (0, -width % 8, 0, -height % 8), mode="reflect")
-        painted = self.model(image, weights)[0, :, :height, :width]
-        rounded = (painted.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
-        return np.ascontiguousarray(rounded.permute(1, 2, 0).numpy())
-
-
-def measure_clip(
-    clip: Clip, truth: stability.Correspondence, painter: Trained, style: str
-) -> dict[str, float]:
-    """What `benchmarks.flicker` measures, of frames painted one by one."""
-    painter.reset()
-    painted = []
-    for index, frame in enumerate(clip.frames):
-        if index == clip.cut:
-            painter.reset()
-        painted.append(painter.paint(frame, style))
-    found = {"excess": stability.excess_warping_error(painted, clip.frames, truth)}
-    if clip.name == "noise":
-        found["noise_gain"] = stability.noise_gain(painted, clip.frames)
-    elif clip.unmoved is not None:
-        found["tint_drift"] = stability.tint_drift(painted, clip.unmoved)
-    if clip.cut is not None:
-        painter.reset()
-        alone = painter.paint(clip.frames[-1], style)
-        found["settled_after_cut"] = float(cv2.absdiff(painted[-1], alone).mean())
-    return found
-
-
-@torch.no_grad()
-def measure_photos(
-    photos: Sequence[Pixels], painter: Trained, style: str, features: VGGFeatures, picture: Path
-) -> dict[str, float]:
-    """Style loss over that of the unpainted photo, and content loss; means over photos."""
-    target = {
-        layer: gram_matrix(found)
-        for layer, found in features(load_picture(picture, short_side=512)[None]).items()
-    }
-
-    def distance(found: dict[str, Tensor]) -> float:
-        return mean(style_distance(gram_matrix(found[k]), target[k]).item() for k in target)
-
-    left, content = [], []
-    for photo in photos:
-        painter.reset()
-        seen, found = features(_image(photo)), features(_image(painter.paint(photo, style)))
-        left.append(distance(found) / distance(seen))
-        content.append(content_distance(found[CONTENT_LAYER], seen[CONTENT_LAYER]).item())
-    return {"style_left": mean(left), "content": mean(content)}
-
-
 def measure(options: argparse.Namespace) -> None:
     """Measure every variant whose run is there; write the table."""
     features = load_features(options.features)
-    clips = [(clip, correspondence(clip)) for clip in all_clips(options.data) if clip.name in CLIPS]
-    photos = [_read(options.data / "content/research_only" / name) for name in PHOTOS]
-    dark = [_dark(photo) for photo in photos]
-    features.calibrate([_image(photo) for photo in photos])
+    clips = [
+        (clip, correspondence(clip))
+        for clip in all_clips(options.data)
+        if clip.name in options.clips
+    ]
+    photos = [read(options.data / "content/research_only" / name) for name in PHOTOS]
+    dark = [darkened(photo) for photo in photos]
+    faces = faces_in(options.data / FACES)
+    features.calibrate([to_image(photo) for photo in photos])
     table: dict[str, Any] = {}
     for name, variant in VARIANTS.items():
         checkpoint = options.runs / variant.trained / "checkpoint.safetensors"
@@ -233,11 +145,12 @@ def measure(options: argparse.Namespace) -> None:
             row = measure_photos(photos, painter, style, features, picture)
             in_the_dark = measure_photos(dark, painter, style, features, picture)
             row["style_left_dark"] = in_the_dark["style_left"]
+            row |= measure_faces(faces, painter, style, features)
             for clip, truth in clips:
                 for key, value in measure_clip(clip, truth, painter, style).items():
                     row[f"{clip.name} {key}"] = value
             excess = [value for key, value in row.items() if key.endswith("excess")]
-            rows.append({**row, "excess": mean(excess)})
+            rows.append({**row, "excess": mean(excess)} if excess else row)
         table[name] |= {key: float(f"{mean(r[key] for r in rows):.4g}") for key in rows[0]}
         print(name, json.dumps(table[name]), file=sys.stderr, flush=True)
     report = {
@@ -250,19 +163,6 @@ def measure(options: argparse.Namespace) -> None:
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-
-
-def _read(file: Path) -> Pixels:
-    return cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
-
-
-def _dark(photo: Pixels) -> Pixels:
-    noise = np.random.default_rng(1).normal(0, DARK_NOISE_STD, photo.shape)
-    return np.clip(photo * DARK_GAIN + DARK_LIFT + noise, 0, 255).astype(np.uint8)
-
-
-def _image(pixels: Pixels) -> Tensor:
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
 
 
 def main() -> None:
@@ -280,6 +180,7 @@ def main() -> None:
     trains.set_defaults(run=train)
     measures = commands.add_parser("measure", help="measure all runs that are there")
     measures.add_argument("--out", type=Path, default=Path("benchmarks/results/recipes.json"))
+    measures.add_argument("--clips", nargs="*", default=CLIPS, help="only these clips")
     measures.set_defaults(run=measure)
     options = parser.parse_args()
     options.features = options.data / "features/vgg16_relu4_3_fp16.pth"

@@ -20,7 +20,14 @@ def test_shapes_and_number_of_style_values(net: UnshuffleNet) -> None:
     assert net(image, net.neutral_style().repeat(2, 1)).shape == image.shape
 
 
-@pytest.mark.parametrize("config", [UnshuffleConfig(2, 16, 32, 1), UnshuffleConfig(4, 48, 96, 3)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        UnshuffleConfig(2, 16, 32, 1),
+        UnshuffleConfig(4, 48, 96, 3),
+        UnshuffleConfig(2, 16, 32, 1, middle=24),
+    ],
+)
 @torch.no_grad()
 def test_other_shapes(config: UnshuffleConfig) -> None:
     net = UnshuffleNet(config)
@@ -28,8 +35,11 @@ def test_other_shapes(config: UnshuffleConfig) -> None:
     assert net(image, net.neutral_style()[None]).shape == image.shape
 
 
+@pytest.mark.parametrize("config", [UnshuffleConfig(), UnshuffleConfig(2, 32, 48, 2, middle=40)])
 @torch.no_grad()
-def test_untrained_it_shows_the_picture(net: UnshuffleNet) -> None:
+def test_untrained_it_shows_the_picture(config: UnshuffleConfig) -> None:
+    torch.manual_seed(0)
+    net = UnshuffleNet(config)
     y, x = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
     image = torch.stack([x / 127, y / 127, (x + y) / 254])[None].float()
     shown = net(image, net.neutral_style()[None])
@@ -37,8 +47,11 @@ def test_untrained_it_shows_the_picture(net: UnshuffleNet) -> None:
     assert correlation > 0.8
 
 
+@pytest.mark.parametrize("config", [UnshuffleConfig(), UnshuffleConfig(2, 16, 32, 2, middle=24)])
 @torch.no_grad()
-def test_every_style_value_matters(net: UnshuffleNet) -> None:
+def test_every_style_value_matters(config: UnshuffleConfig) -> None:
+    torch.manual_seed(0)
+    net = UnshuffleNet(config)
     image = torch.rand(1, 3, 64, 64)
     style = net.neutral_style()[None].requires_grad_()
     with torch.enable_grad():

@@ -233,6 +233,16 @@ def test_a_bad_recipe_names_what_is_wrong(tmp_path: Path, text: str, message: st
         load_recipe(path)
 
 
+def test_a_recipe_takes_over_what_it_does_not_say_itself(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(
+        "name = 'a'\nphotos = ['x']\nsteps = 3\n[[styles]]\nname='b'\nfile='b.jpg'\n"
+    )
+    (tmp_path / "more.toml").write_text("extends = 'base.toml'\nname = 'c'\nsteps = 5\n")
+    recipe = load_recipe(tmp_path / "more.toml")
+    assert (recipe.name, recipe.steps, recipe.photos) == ("c", 5, ["x"])
+    assert recipe.style_names == ["original", "b"]
+
+
 def test_too_few_photos_are_an_error(tmp_path: Path) -> None:
     write_photo(tmp_path / "a.png", 0)
     (tmp_path / "broken.jpg").write_bytes(b"no picture")

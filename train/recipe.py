@@ -100,12 +100,15 @@ def recipe_from_dict(values: dict[str, Any], origin: str) -> Recipe:
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read a recipe.
+    """Read a recipe; what it `extends` is another beside it, whose other keys it takes over.
 
     Raises:
         TrainError: missing file, bad TOML, unknown or missing keys.
     """
-    return recipe_from_dict(read_toml(path), str(path))
+    values = read_toml(path)
+    if other := values.pop("extends", None):
+        values = {**read_toml(path.parent / str(other)), **values}
+    return recipe_from_dict(values, str(path))
 
 
 def read_toml(path: Path) -> dict[str, Any]:

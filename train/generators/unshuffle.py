@@ -1,8 +1,8 @@
 """`UnshuffleNet`: a multi-style generator in which no convolution sees full resolution.
 
-Pixel-unshuffle moves the picture to a quarter of its resolution, the residual body works at an
-eighth, and pixel-shuffle moves the result back, so every large tensor vanishes. The style is an
-input: one vector holds the scale and shift of every normalisation (conditional instance
+Pixel-unshuffle moves the picture to a quarter of its resolution (or half), the residual body works
+at an eighth, and pixel-shuffle moves the result back, so every large tensor vanishes. The style is
+an input: one vector holds the scale and shift of every normalisation (conditional instance
 normalisation, Dumoulin et al. 2017, "A Learned Representation for Artistic Style") and the gates
 of the skip connection that carries fine detail past the narrow body.
 """
@@ -31,10 +31,11 @@ Normalisation = Literal["instance", "frozen"]
 class UnshuffleConfig:
     """Shape of an `UnshuffleNet`.
 
-    `unshuffle` is the space-to-depth factor, `front` the channels at that resolution, `body` the
-    channels at half of it and `blocks` the number of residual blocks there. `normalisation` is
-    "instance" for one by each picture's own statistics, or "frozen" for none: the style's scale and
-    shift then contain what was typical in training (`freeze.py`).
+    `unshuffle` is the space-to-depth factor, `front` the channels at that resolution, `middle`
+    those at half of it (0: there is no such level), `body` those at half of the last, and `blocks`
+    the number of residual blocks there. `normalisation` is "instance" for one by each picture's own
+    statistics, or "frozen" for none: the style's scale and shift then contain what was typical in
+    training (`freeze.py`).
     """
 
     unshuffle: int = 4
@@ -42,11 +43,12 @@ class UnshuffleConfig:
     body: int = 64
     blocks: int = 4
     normalisation: Normalisation = "instance"
+    middle: int = 0
 
     @property
     def size_multiple(self) -> int:
         """Height and width of a frame must be multiples of this many pixels."""
-        return 2 * self.unshuffle
+        return (4 if self.middle else 2) * self.unshuffle
 
     def asdict(self) -> dict[str, int | str]:
         return asdict(self)
@@ -107,19 +109,32 @@ class UnshuffleNet(nn.Module):
         super().__init__()
         self.config = config = config or UnshuffleConfig()
         pixels, kind = 3 * config.unshuffle**2, config.normalisation
+        around = config.middle or config.front
         self.enter = ConditionalConv(pixels, config.front, normalisation=kind)
-        self.down = ConditionalConv(config.front, config.body, stride=2, normalisation=kind)
+        if config.middle:
+            self.widen = ConditionalConv(config.front, around, stride=2, normalisation=kind)
+        self.down = ConditionalConv(around, config.body, stride=2, normalisation=kind)
         self.body = nn.ModuleList(ResidualBlock(config.body, kind) for _ in range(config.blocks))
-        self.up = ConditionalConv(config.body, config.front, normalisation=kind)
+        self.up = ConditionalConv(config.body, around, normalisation=kind)
+        if config.middle:
+            self.narrow = ConditionalConv(around, config.front, normalisation=kind)
         self.skip = nn.Conv2d(pixels, config.front, 1, bias=False)
         self.leave = nn.Conv2d(config.front, pixels, 3, padding=1, padding_mode="reflect")
         _initialise_as_identity(self)
 
     @property
+    def _downs(self) -> list[ConditionalConv]:
+        return [self.widen, self.down] if self.config.middle else [self.down]
+
+    @property
+    def _ups(self) -> list[ConditionalConv]:
+        return [self.up, self.narrow] if self.config.middle else [self.up]
+
+    @property
     def conditional_layers(self) -> list[ConditionalConv | ResidualBlock]:
         """The layers that read the style vector, in the order in which it holds their values."""
         blocks = [block for block in self.body if isinstance(block, ResidualBlock)]
-        return [self.enter, self.down, *blocks, self.up]
+        return [self.enter, *self._downs, *blocks, *self._ups]
 
     @property
     def conditional_convs(self) -> list[ConditionalConv]:
@@ -140,23 +155,25 @@ class UnshuffleNet(nn.Module):
         parts = []
         for conv in self.conditional_convs:
             half = conv.num_style_values // 2
-            scale = UP_SCALE if conv is self.up else 1.0
+            scale = UP_SCALE if conv is self._ups[-1] else 1.0
             parts += [torch.full((half,), scale), torch.zeros(half)]
         return torch.cat([*parts, torch.full((self.config.front,), INITIAL_GATE)])
 
     def forward(self, image: Tensor, style: Tensor) -> Tensor:
         sizes = [layer.num_style_values for layer in self.conditional_layers]
-        *layer_styles, gates = style.split([*sizes, self.config.front], dim=1)
-        enter, down, *body, up = layer_styles
+        *values, gates = style.split([*sizes, self.config.front], dim=1)
+        layer_styles = iter(values)
 
-        quarter = F.pixel_unshuffle(image * 2 - 1, self.config.unshuffle)
-        x = F.relu(self.enter(quarter, enter))
-        x = F.relu(self.down(x, down))
-        for block, block_style in zip(self.body, body, strict=True):
-            x = block(x, block_style)
-        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-        detail = self.skip(quarter)
-        x = F.relu(self.up(x, up)) + detail * gates[:, :, None, None].to(detail.dtype)
+        blocks = F.pixel_unshuffle(image * 2 - 1, self.config.unshuffle)
+        x = F.relu(self.enter(blocks, next(layer_styles)))
+        for down in self._downs:
+            x = F.relu(down(x, next(layer_styles)))
+        for block in self.body:
+            x = block(x, next(layer_styles))
+        for up in self._ups:
+            x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+            x = F.relu(up(x, next(layer_styles)))
+        x = x + self.skip(blocks) * gates[:, :, None, None].to(x.dtype)
         return F.pixel_shuffle(self.leave(x), self.config.unshuffle) * 0.5 + 0.5
 
 
