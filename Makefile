@@ -20,7 +20,7 @@ demo: $(VENV)/.base
 
 gallery: $(VENV)/.base
 	$(IN_VENV) -m rtstyle styles --sheet rtstyle/photos/astronaut.jpg \
-		--sheet rtstyle/photos/chelsea.jpg --columns 5 --output benchmarks/pictures/gallery.jpg --overwrite
+		--sheet rtstyle/photos/chelsea.jpg --columns 4 --output benchmarks/pictures/gallery.jpg --overwrite
 
 test: $(VENV)/.test
 	$(IN_VENV) -m ruff check .

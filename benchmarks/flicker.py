@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -62,11 +62,19 @@ def correspondence(clip: Clip) -> stability.Correspondence:
     return stability.known_correspondence(clip.flow, clip.visible)
 
 
-def run(clip: Clip, everyone: Sequence[Contender], strength: StyleStrength) -> dict[str, Any]:
-    """Figures of every contender on one clip, by name."""
+def run(
+    clip: Clip,
+    everyone: Sequence[Contender],
+    strength: StyleStrength,
+    known: Mapping[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """Figures of every contender on one clip, by name; those of `known` rivals are taken over."""
     results: dict[str, Any] = {}
     unsmoothed: dict[str, list[Pixels]] = {}
     for contender in everyone:
+        if contender.name in known and not contender.is_ours:
+            results[contender.name] = known[contender.name]
+            continue
         started = time.perf_counter()
         painted = contender.paint(clip.frames)
         seconds = time.perf_counter() - started
@@ -104,8 +112,9 @@ def main() -> None:
         *contenders.fast_neural_style(options.data),
     ]
     strength = StyleStrength(options.data / "features/vgg16_relu4_3_fp16.pth")
+    known = known_rivals(options.out) if options.keep_rivals else {}
     clips = {
-        clip.name: run(clip, everyone, strength)
+        clip.name: run(clip, everyone, strength, known.get(clip.name, {}))
         for clip in all_clips(options.data)
         if not options.clips or clip.name in options.clips
     }
@@ -129,6 +138,15 @@ def main() -> None:
     print(json.dumps(report["verdict"], indent=1))
 
 
+def known_rivals(report: Path) -> dict[str, dict[str, Any]]:
+    """Clip -> contender -> figures of an earlier run of the same length, where there was one."""
+    if not report.exists():
+        return {}
+    earlier = json.loads(report.read_text(encoding="utf-8"))
+    same = earlier["schema"], earlier["frames_per_clip"]
+    return earlier["clips"] if same == (SCHEMA, flicker_clips.NUM_FRAMES) else {}
+
+
 def parse_options() -> argparse.Namespace:
     """Options of the command line."""
     from rtstyle.controls import Controls
@@ -139,6 +157,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--generator", default="fast", help="name on the shelf, or an ONNX file")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/flicker.json"))
     parser.add_argument("--clips", nargs="*", help="only these clips")
+    parser.add_argument(
+        "--keep-rivals", action="store_true", help="take rivals' figures over from --out"
+    )
     parser.add_argument("--smooth", nargs="*", type=float, default=[0, default, 1])
     options = parser.parse_args()
     options.default_smooth = default

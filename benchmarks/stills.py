@@ -19,18 +19,20 @@ from rtstyle.pipeline import Pipeline
 
 from .machine import ROOT
 
+SIZE_PX = 300
+"""Height at which all is painted, and shown: brush strokes stay as they are."""
 REGIONS = {
-    "--region face": Controls((("mosaic", 1.0),), region="face"),
-    "--region background": Controls((("starry-night", 1.0),), region="background"),
-    "--region person": Controls((("great-wave", 1.0),), region="person"),
-    "--face-detail": Controls((("scream", 1.0),), face_detail=True),
+    "--region face": Controls((("mosaic", 1.0),), size_px=SIZE_PX, region="face"),
+    "--region background": Controls((("starry-night", 1.0),), size_px=SIZE_PX, region="background"),
+    "--region person": Controls((("great-wave", 1.0),), size_px=SIZE_PX, region="person"),
+    "--face-detail": Controls((("scream", 1.0),), size_px=SIZE_PX, face_detail=True),
 }
 STYLES = ("van-gogh", "scream", "great-wave", "mondrian", "stained-glass", "comic", "marbling")
 PICTURES = {
     "faces.jpg": REGIONS,
     "styles.jpg": {
         "photo": Controls((("original", 1.0),), strength=0),
-        **{style: Controls(((style, 1.0),)) for style in STYLES},
+        **{style: Controls(((style, 1.0),), size_px=SIZE_PX) for style in STYLES},
     },
 }
 """File -> caption -> what is painted."""

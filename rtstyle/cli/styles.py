@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from rtstyle.style import Style, StyleBank
 
 SCHEMA = 1
-CELL_PX = 300
-"""Height of a photo on the sheet; two, one above the other, are made a little smaller each."""
+CELL_PX, CELL_OF_TWO_PX = 300, 220
+"""Height of a photo on the sheet, and of each of two, one above the other."""
+PAINTED_PX = 300
+"""Height at which photos are painted for it: small, so that brush strokes are seen on the sheet."""
 SHEET_QUALITY = 75
 """Of a JPEG: many pictures at once, to be looked at and sent."""
 NUM_LIKE = 5
@@ -148,7 +150,7 @@ def write_sheet(
     pictures = [read_image(photo) for photo in photos]
     if len(pictures) > 1:
         pictures = [middle_square(picture) for picture in pictures]
-    height, _ = processing_size(pictures[0].shape[0], pictures[0].shape[1], None)
+    height, _ = processing_size(pictures[0].shape[0], pictures[0].shape[1], PAINTED_PX)
     pictures = [resize(p, height, round(p.shape[1] * height / p.shape[0])) for p in pictures]
     engine, bank, _ = styling.load_painter(generator, backend, None)
     cells = [("photo", np.vstack(pictures))]
@@ -157,6 +159,7 @@ def write_sheet(
             controls = Controls(((name, 1.0),))
             painted = [paint_pixels(engine, bank, picture, controls) for picture in pictures]
             cells.append((name, np.vstack(painted)))
-    sheet = contact_sheet(cells, columns, CELL_PX * max(1.0, 0.54 * len(pictures)))
+    cell_px = CELL_PX if len(pictures) == 1 else CELL_OF_TWO_PX * len(pictures)
+    sheet = contact_sheet(cells, columns, cell_px)
     write_image(output, Frame.still(sheet), SHEET_QUALITY)
     print(output, file=sys.stderr)
