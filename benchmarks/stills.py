@@ -19,15 +19,15 @@ from rtstyle.pipeline import Pipeline
 
 from .machine import ROOT
 
-SIZE_PX = 300
-"""Height at which all is painted, and shown: brush strokes stay as they are."""
+SIZE_PX = 400
+"""Height at which all is painted: small, so that brush strokes are seen."""
 REGIONS = {
     "--region face": Controls((("mosaic", 1.0),), size_px=SIZE_PX, region="face"),
     "--region background": Controls((("starry-night", 1.0),), size_px=SIZE_PX, region="background"),
     "--region person": Controls((("great-wave", 1.0),), size_px=SIZE_PX, region="person"),
     "--face-detail": Controls((("scream", 1.0),), size_px=SIZE_PX, face_detail=True),
 }
-STYLES = ("van-gogh", "scream", "great-wave", "mondrian", "stained-glass", "comic", "marbling")
+STYLES = ("van-gogh", "scream", "great-wave", "mondrian", "udnie", "composition-vii", "pencil")
 PICTURES = {
     "faces.jpg": REGIONS,
     "styles.jpg": {

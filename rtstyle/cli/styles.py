@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 CELL_PX, CELL_OF_TWO_PX = 300, 220
 """Height of a photo on the sheet, and of each of two, one above the other."""
-PAINTED_PX = 300
+PAINTED_PX = 360
 """Height at which photos are painted for it: small, so that brush strokes are seen on the sheet."""
 SHEET_QUALITY = 75
 """Of a JPEG: many pictures at once, to be looked at and sent."""
