@@ -26,6 +26,9 @@ MIN_SIDE_PX = 10
 DESCENT_STEPS = 8
 """Of DIS for each patch: half of the preset's, and no less exact on clips whose flow is known."""
 
+PATCH_STRIDE_PX = 5
+"""Patches of DIS are so far apart: a fifth quicker than the preset's 4, a tenth less exact."""
+
 RESIDUAL_TAU = 8.0
 """Levels of 255 by which the warped last frame may miss before the warp counts for little."""
 
@@ -119,8 +122,8 @@ def _flow(small: Pixels, last: Pixels) -> tuple[NDArray[np.float32], Mask, float
     luma, last_luma = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (small, last))
     height, width = luma.shape
     half, last_half = (_resized(each, height // 2, width // 2) for each in (luma, last_luma))
-    back, forth = _dis(half, last_half, 0), _dis(last_half, half, 1)
-    lost = _resized(_disagreeing(back, forth), height, width)
+    back = _dis(half, last_half)
+    lost = _resized(_lost(back, half, last_half), height, width)
     back = _resized(cv2.add(back, back), height, width)
     at = cv2.add(positions(height, width), back)
     moved = cv2.remap(last_luma, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
@@ -145,26 +148,32 @@ def _miss(luma: cv2.typing.MatLike, explained: cv2.typing.MatLike) -> cv2.typing
     return _averaged(cv2.max(over, under))
 
 
-def _disagreeing(back: cv2.typing.MatLike, forth: cv2.typing.MatLike) -> cv2.typing.MatLike:
-    """(h, w): 255 where the flow there and back do not agree, else 0; flow in pixels of half size.
+def _lost(
+    back: cv2.typing.MatLike, luma: cv2.typing.MatLike, last: cv2.typing.MatLike
+) -> cv2.typing.MatLike:
+    """255 where the flow there and back do not agree, else 0; found at half the size of `luma`.
 
     The test of Lai et al. 2018, "Learning Blind Video Temporal Consistency", after Sundaram et al.
-    2010; its constant of 0.5 counts in pixels twice as small.
+    2010; its constant of 0.5 counts in pixels four times as small.
     """
-    at = cv2.add(positions(*back.shape[:2]), back)
+    height, width = luma.shape[0] // 2, luma.shape[1] // 2
+    back = _resized(cv2.addWeighted(back, 0.5, back, 0, 0), height, width)
+    forth = _dis(_resized(last, height, width), _resized(luma, height, width))
+    at = cv2.add(positions(height, width), back)
     # Outside the picture nothing returns: the far value fails the test below.
     returned = cv2.remap(forth, at, None, cv2.INTER_LINEAR, borderValue=(1e3, 1e3))  # type: ignore[call-overload]
     apart = _squared_length(cv2.add(back, returned))
     lengths = cv2.add(_squared_length(back), _squared_length(returned))
-    return cv2.compare(apart, cv2.addWeighted(lengths, 0.01, lengths, 0, 0.125), cv2.CMP_GT)
+    return cv2.compare(apart, cv2.addWeighted(lengths, 0.01, lengths, 0, 0.5 / 16), cv2.CMP_GT)
 
 
-def _dis(luma: cv2.typing.MatLike, other: cv2.typing.MatLike, finest_scale: int) -> NDArray:
+def _dis(luma: cv2.typing.MatLike, other: cv2.typing.MatLike) -> NDArray:
     flow = np.zeros((*luma.shape, 2), np.float32)
     if min(luma.shape) < MIN_SIDE_PX:
         return flow
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    dis.setFinestScale(finest_scale)
+    dis.setFinestScale(0)
+    dis.setPatchStride(PATCH_STRIDE_PX)
     dis.setVariationalRefinementIterations(0)
     dis.setGradientDescentIterations(DESCENT_STEPS)
     return dis.calc(luma, other, flow)
@@ -190,12 +199,11 @@ def _changed_tiles(small: Pixels, painted: Pixels) -> NDArray[np.bool_]:
     """(tiles_y, tiles_x): tiles that show something else than when they were last painted."""
     difference = cv2.subtract(small, painted, dtype=cv2.CV_16S)
     window = (CHANGE_WINDOW_PX, CHANGE_WINDOW_PX)
-    sums = np.abs(cv2.boxFilter(difference, cv2.CV_16S, window, normalize=False))
-    change = cv2.max(cv2.max(*cv2.split(sums)[:2]), sums[..., 2])
+    sums = cv2.boxFilter(difference, cv2.CV_16S, window, normalize=False)
+    # In bytes, which hold far more than the threshold.
+    change = cv2.convertScaleAbs(sums)
     rows, columns = change.shape[0] // TILE_PX, change.shape[1] // TILE_PX
-    peaks = (
-        change.reshape(rows, TILE_PX, -1).max(axis=1).reshape(rows, columns, TILE_PX).max(axis=2)
-    )
+    peaks = change.reshape(rows, TILE_PX, -1).max(axis=1).reshape(rows, columns, -1).max(axis=2)
     levels = peaks / CHANGE_WINDOW_PX**2
     noise = NOISE_FACTOR * float(np.quantile(levels, NOISE_QUANTILE))
     return levels > min(max(noise, MIN_CHANGE), MAX_CHANGE)

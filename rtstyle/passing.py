@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from .frame import Mask, Motion, Pixels, positions
+from .temporal import Way, in_quads
 
 PASSING_FRAMES = 24
 """So long an afterimage is seen: 0.8 s of a camera's 30 frames a second."""
@@ -40,16 +41,15 @@ class Afterimage:
             return None
         # Where the flow explains half of the picture it is good enough to follow for a while.
         known: Mask = np.minimum(2 * motion.reliable, 1)
-        trust = known if self.trust is None else np.minimum(_warped(self.trust, motion), known)
-        return Afterimage(_warped(self.pixels, motion), trust, self.num_left - 1)
+        pixels, trust = self.pixels, known
+        if motion.flow.any():
+            pixels = Way(motion.flow, *pixels.shape[:2]).moved(in_quads(pixels))
+        if self.trust is not None:
+            trust = np.minimum(_moved(self.trust, motion), known)
+        return Afterimage(pixels, trust, self.num_left - 1)
 
 
-def _warped(values: np.ndarray, motion: Motion) -> np.ndarray:
-    """Values at any size, (H, W) or (H, W, 3), from where the flow points; the dtype stays."""
-    if not motion.flow.any():
-        return values
-    height, width = values.shape[:2]
-    scale = np.array([width / motion.flow.shape[1], height / motion.flow.shape[0]], np.float32)
-    flow = cv2.resize(motion.flow * scale, (width, height), interpolation=cv2.INTER_LINEAR)
-    at = cv2.add(positions(height, width), flow)
-    return cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+def _moved(trust: Mask, motion: Motion) -> Mask:
+    """Weights (h, w) of the small picture from where the flow points."""
+    at = cv2.add(positions(*trust.shape), motion.flow)
+    return cv2.remap(trust, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]

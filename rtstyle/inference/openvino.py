@@ -44,6 +44,8 @@ class OpenVINOEngine:
         self._options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": self._threads,
+            # A thread bound to a core waits there for what else runs on it, and all others for it.
+            "ENABLE_CPU_PINNING": False,
         }
         if precision is not None:
             self._options["INFERENCE_PRECISION_HINT"] = precision
