@@ -19,18 +19,23 @@ from .style_graph import load_graph
 
 
 def load(
-    generator: str = DEFAULT_GENERATOR, backend: str = "auto", gpu: GpuOptions | None = None
+    generator: str = DEFAULT_GENERATOR,
+    backend: str = "auto",
+    gpu: GpuOptions | None = None,
+    *,
+    ahead: bool = False,
 ) -> tuple[Engine, StyleBank]:
     """An engine for a generator of the shelf, and its bank of styles with the user's own.
 
-    `gpu` defaults to what the environment says of NVIDIA GPUs.
+    `gpu` defaults to what the environment says of NVIDIA GPUs; `ahead` is for files, each picture
+    of which is begun before the last one is finished.
 
     Raises:
         EngineError: generator or backend cannot be loaded.
         StyleError: the bank is damaged or does not fit the generator.
     """
     shelved = find_generator(generator)
-    engine = load_engine(shelved, backend, gpu)
+    engine = load_engine(shelved, backend, gpu, ahead=ahead)
     info = engine.info.generator
     if info.num_style_values == 0 and not shelved.styles.exists():
         only = Style(info.name, np.zeros(0, np.float32), info.weights_sha256)

@@ -152,7 +152,8 @@ def _laid_over(
 ) -> Pixels:
     """The new painting with a share (h, w) of the last one, moved, over it where tiles moved."""
     height, width = past.shape[:2]
-    history = cv2.resize(_in_bytes(share), (width, height), interpolation=cv2.INTER_LINEAR)
+    size = (width, height)
+    history: Any = cv2.resize(_in_bytes(share), size, interpolation=cv2.INTER_LINEAR)
     way = Way(flow, height, width)
     quads = in_quads(past)
     painted = past.copy() if still.any() else np.empty_like(past)

@@ -365,6 +365,13 @@ def test_closing_stops_a_build_under_way(pair: Pair, caplog: pytest.LogCaptureFi
     engine.close()
 
 
+def test_the_slow_engine_begins_ahead_too_where_it_can(pair: Pair) -> None:
+    pair.load_error = EngineError("no card")
+    begun = [pair.engine.begin(np.zeros((8, 8, 3), np.uint8), STYLE) for _ in range(2)]
+    assert pair.slow.num_under_way == 2
+    assert [int(finish()[0, 0, 0]) for finish in begun] == [SLOW, SLOW]
+
+
 def test_closing_closes_both(pair: Pair) -> None:
     pair.paint()
     pair.settle()

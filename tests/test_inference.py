@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from rtstyle.errors import EngineError, StyleError, UsageError
-from rtstyle.inference import Engine, load_engine
+from rtstyle.inference import Engine, GpuOptions, load_engine
 from rtstyle.inference.identity import IdentityEngine
 from rtstyle.inference.onnxruntime import ONNXRuntimeEngine
-from rtstyle.inference.openvino import OpenVINOEngine
+from rtstyle.inference.openvino import AheadOpenVINOEngine, OpenVINOEngine
 from rtstyle.inference.padding import padded_size
 from rtstyle.shelf import ShelvedGenerator, find_generator
 from rtstyle.style import Style, load_styles
@@ -22,6 +22,7 @@ MAKERS: dict[str, Callable[[], Engine]] = {
     "identity": IdentityEngine,
     "onnxruntime": lambda: ONNXRuntimeEngine(FAST.onnx),
     "openvino": lambda: OpenVINOEngine(FAST.onnx),
+    "openvino-ahead": lambda: AheadOpenVINOEngine(FAST.onnx),
     "openvino-f32": lambda: OpenVINOEngine(FAST.onnx, precision="f32"),
 }
 
@@ -67,6 +68,24 @@ def test_results_are_repeatable_and_not_overwritten(
     engines[name].stylize(photo(64, 96, seed=1), style)
     np.testing.assert_array_equal(first, kept)
     np.testing.assert_array_equal(engines[name].stylize(photo(64, 96), style), kept)
+
+
+def test_pictures_begun_together_are_painted_as_one_by_one(
+    engines: dict[str, Engine], style: Style
+) -> None:
+    ahead = engines["openvino-ahead"]
+    assert isinstance(ahead, AheadOpenVINOEngine)
+    pictures = [photo(64, 96 - 16 * (seed % 2), seed) for seed in range(5)]
+    expected = [ahead.stylize(pixels, style) for pixels in pictures]
+    begun = [ahead.begin(pixels.copy(), style) for pixels in pictures]
+    for finish, one in zip(reversed(begun), reversed(expected), strict=True):
+        np.testing.assert_array_equal(finish(), one)
+
+
+def test_only_who_asks_for_it_paints_ahead() -> None:
+    assert not hasattr(load_engine(FAST, "openvino"), "begin")
+    assert hasattr(load_engine(FAST, "openvino", ahead=True), "begin")
+    assert hasattr(load_engine(FAST, gpu=GpuOptions(follow="never"), ahead=True), "begin")
 
 
 @pytest.mark.parametrize("name", MAKERS)

@@ -164,8 +164,8 @@ def load_painter(
     """Engine, bank (with the .style files that the mix names) and the mix with plain names.
 
     Without a mix, the first style of the bank that paints is taken; `AUTO_STYLE` is left to
-    `choosing`. `follow` is how `auto` goes
-    over to an NVIDIA GPU (`rtstyle.inference.GpuOptions`); a few pictures are not worth it.
+    `choosing`. `follow` is how `auto` goes over to an NVIDIA GPU (`rtstyle.inference.GpuOptions`);
+    a few pictures are not worth it, and files go over "first".
 
     Raises:
         EngineError, StyleError: see `rtstyle.api.load`.
@@ -175,7 +175,7 @@ def load_painter(
     from rtstyle.style import ORIGINAL, load_styles
 
     gpu = replace(GpuOptions.from_environment(), follow=follow)
-    engine, bank = load(generator, backend, gpu)
+    engine, bank = load(generator, backend, gpu, ahead=follow == "first")
     if "non-commercial" in (licence := engine.info.generator.licence):
         print(f"{engine.info.generator.name} is not for every use: {licence}", file=sys.stderr)
     if mix == AUTO_STYLE:

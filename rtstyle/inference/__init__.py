@@ -127,7 +127,7 @@ class Engine(Protocol):
 
 
 class AheadEngine(Engine, Protocol):
-    """An engine that paints behind, at least two pictures at a time: GPUs do.
+    """An engine that paints behind, at least two pictures at a time: GPUs do, and OpenVINO may.
 
     `begin` returns at once with a function that waits for the picture. What goes wrong meanwhile is
     raised there.
@@ -150,13 +150,18 @@ GPU_BACKENDS = ("tensorrt", "tensorrt-rtx")
 
 
 def load_engine(
-    generator: ShelvedGenerator, backend: str = "auto", gpu: GpuOptions | None = None
+    generator: ShelvedGenerator,
+    backend: str = "auto",
+    gpu: GpuOptions | None = None,
+    *,
+    ahead: bool = False,
 ) -> Engine:
     """Load a generator with the backend asked for.
 
     A named backend never falls back to another; `auto` logs what it took and why not the others.
     Where TensorRT can run, `auto` starts on the CPU and goes over to it once it is compiled.
-    `gpu` defaults to what the environment says.
+    `gpu` defaults to what the environment says. With `ahead`, more pictures are painted in a second
+    by OpenVINO, but each takes longer, so that it pays only where the next one is begun meanwhile.
 
     Raises:
         UsageError: no such backend.
@@ -168,11 +173,11 @@ def load_engine(
         )
     gpu = gpu or GpuOptions.from_environment()
     if backend != "auto":
-        return _load(generator, backend, gpu)
+        return _load(generator, backend, gpu, ahead)
     refused: list[str] = []
     for name in ("openvino", "onnxruntime"):
         try:
-            engine = _load(generator, name, gpu)
+            engine = _load(generator, name, gpu, ahead)
         except EngineError as error:
             refused.append(f"{name}: {error.what}")
             logger.info("backend %s not used: %s", name, error.what)
@@ -199,11 +204,11 @@ def _with_gpu(engine: Engine, generator: ShelvedGenerator, gpu: GpuOptions) -> E
     return engine
 
 
-def _load(generator: ShelvedGenerator, backend: str, gpu: GpuOptions) -> Engine:
+def _load(generator: ShelvedGenerator, backend: str, gpu: GpuOptions, ahead: bool) -> Engine:
     if backend == "openvino":
-        from .openvino import OpenVINOEngine
+        from .openvino import AheadOpenVINOEngine, OpenVINOEngine
 
-        return OpenVINOEngine(generator.onnx)
+        return (AheadOpenVINOEngine if ahead else OpenVINOEngine)(generator.onnx)
     if backend == "onnxruntime":
         from .onnxruntime import ONNXRuntimeEngine
 

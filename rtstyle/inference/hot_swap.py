@@ -12,7 +12,7 @@ from typing import Protocol
 from ..errors import RtstyleError
 from ..frame import Pixels
 from ..style import Style
-from . import AheadEngine, Engine, EngineInfo
+from . import AheadEngine, Engine, EngineInfo, begin
 from .build_watch import Announcer, BuildWatch
 
 logger = logging.getLogger(__name__)
@@ -77,25 +77,33 @@ class HotSwapEngine:
         A frame that fails on the way is painted by `current`, like all after it.
         """
         fast = self._ready(*pixels.shape[:2])
-        painted = None
-        if fast is not None:
-            try:
-                painted = fast.begin(pixels, style)
-            except Exception as error:  # whatever a driver raises, the stream goes on
-                self._fail(fast, error)
+        if fast is None:
+            return self._begin_slowly(pixels, style)
+        try:
+            painted = fast.begin(pixels, style)
+        except Exception as error:  # whatever a driver raises, the stream goes on
+            self._fail(fast, error)
+            return self._begin_slowly(pixels, style)
 
         def finish() -> Pixels:
-            if fast is not None and painted is not None:
-                try:
-                    result = painted()
-                except Exception as error:
-                    self._fail(fast, error)
-                else:
-                    self._is_fast = not self._failure
-                    if self._is_fast:
-                        return result
+            try:
+                result = painted()
+            except Exception as error:
+                self._fail(fast, error)
+            else:
+                self._is_fast = not self._failure
+                if self._is_fast:
+                    return result
+            return self._begin_slowly(pixels, style)()
+
+        return finish
+
+    def _begin_slowly(self, pixels: Pixels, style: Style) -> Callable[[], Pixels]:
+        painted = begin(self._current, pixels, style)
+
+        def finish() -> Pixels:
             self._is_fast = False
-            return self._current.stylize(pixels, style)
+            return painted()
 
         return finish
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -23,12 +27,70 @@ KEPT_SIZES = 4
 """Whole frames, crops of faces, and what a live run compiles ahead."""
 
 
+AT_ONCE = 2
+"""Pictures that `AheadOpenVINOEngine` paints at a time."""
+
+
+class Compiled:
+    """The network for one size, and requests that paint nothing just now."""
+
+    def __init__(self, model: ov.CompiledModel) -> None:
+        self.model = model
+        self.free: list[Any] = [model.create_infer_request()]
+
+    def request(self) -> Any:
+        """One to be given back to `free`."""
+        try:
+            return self.free.pop()
+        except IndexError:
+            return self.model.create_infer_request()
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture to be painted.
+
+    OpenVINO reads and writes the arrays in place: they must live until the request has ended.
+    """
+
+    compiled: Compiled
+    request: Any
+    frame: np.ndarray
+    vector: np.ndarray
+    painted: np.ndarray
+    size_hw: tuple[int, int]
+
+    def end(self, run: Callable[[], None]) -> Pixels:
+        """Paint by calling `run`, or wait for it, and return the picture.
+
+        Raises:
+            EngineError: inference failed.
+        """
+        with explained("OpenVINO failed on a picture", self.size_hw):
+            run()
+        self.compiled.free.append(self.request)
+        return crop(self.painted[0], *self.size_hw)
+
+
+@contextmanager
+def explained(what: str, size_hw: tuple[int, int]) -> Iterator[None]:
+    """Turn what OpenVINO raises into an `EngineError`."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise EngineError(
+            f"{what} of {size_hw[1]}x{size_hw[0]}", str(error).strip().splitlines()[-1][:200]
+        ) from error
+
+
 class OpenVINOEngine:
     """A generator compiled by OpenVINO for each size it meets; the last four sizes are kept.
 
     OpenVINO computes in bfloat16 where the CPU has instructions for it, else in float32;
     `info.precision` says which. `precision` "f32" forces float32 (parity tests).
     """
+
+    hint: ClassVar[dict[str, Any]] = {"PERFORMANCE_HINT": "LATENCY"}
 
     def __init__(
         self, path: Path, precision: str | None = None, threads: int | None = None
@@ -42,7 +104,7 @@ class OpenVINOEngine:
         self._threads = threads or num_cores()
         self._core = ov.Core()
         self._options: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY",
+            **self.hint,
             "INFERENCE_NUM_THREADS": self._threads,
             # A thread bound to a core waits there for what else runs on it, and all others for it.
             "ENABLE_CPU_PINNING": False,
@@ -60,7 +122,7 @@ class OpenVINOEngine:
                 "install rtstyle again, or export the generator again",
             ) from error
         self._generator = GeneratorInfo.from_metadata(_metadata(self._model), path)
-        self._compiled: dict[tuple[int, int], ov.CompiledModel] = {}
+        self._compiled: dict[tuple[int, int], Compiled] = {}
         self._lock = threading.Lock()
         self.info = EngineInfo("openvino", "CPU", self._precision(), self._generator)
 
@@ -70,33 +132,31 @@ class OpenVINOEngine:
         Raises:
             EngineError: compilation or inference failed.
         """
+        job = self._job(pixels, style)
+        return job.end(job.request.infer)
+
+    def _job(self, pixels: Pixels, style: Style) -> Job:
         height, width = pixels.shape[:2]
         size = padded_size(height, width, self._generator.size_multiple)
-        # OpenVINO reads and writes these arrays in place: they must live until infer returns.
         frame, vector = pad(pixels, *size)[None], style.vector[None]
         painted = np.empty((1, *size, 3), np.uint8)
-        request = self._request(size)
-        try:
+        compiled = self._for_size(size)
+        with explained("OpenVINO cannot take a picture", (height, width)):
+            request = compiled.request()
             request.set_tensor("frame", _tensor(frame))
             if self._generator.num_style_values:
                 request.set_tensor("style", _tensor(vector))
             request.set_tensor("stylized", _tensor(painted))
-            request.infer()
-        except RuntimeError as error:
-            raise EngineError(
-                f"OpenVINO failed on a picture of {width}x{height}",
-                str(error).strip().splitlines()[-1][:200],
-            ) from error
-        return crop(painted[0], height, width)
+        return Job(compiled, request, frame, vector, painted, (height, width))
 
     def prepare(self, height: int, width: int) -> None:
         """Compile for pictures of this size."""
-        self._request(padded_size(height, width, self._generator.size_multiple))
+        self._for_size(padded_size(height, width, self._generator.size_multiple))
 
     def close(self) -> None:
         self._compiled.clear()
 
-    def _request(self, size: tuple[int, int]) -> Any:
+    def _for_size(self, size: tuple[int, int]) -> Compiled:
         """The network for a size. Compiling holds no lock: frames go on at the present size."""
         with self._lock:
             compiled = self._compiled.pop(size, None)
@@ -110,23 +170,33 @@ class OpenVINOEngine:
                 del self._compiled[oldest]
         return compiled
 
-    def _compile(self, size: tuple[int, int]) -> Any:
+    def _compile(self, size: tuple[int, int]) -> Compiled:
         model = self._model.clone()
-        try:
+        with explained(f"OpenVINO cannot compile {self._generator.name} for pictures", size):
             model.reshape({"frame": [1, *size, 3]})
-            compiled = self._core.compile_model(model, "CPU", self._options)
-            return compiled.create_infer_request()
-        except RuntimeError as error:
-            raise EngineError(
-                f"OpenVINO cannot compile {self._generator.name} for {size[1]}x{size[0]}",
-                str(error).strip().splitlines()[-1][:200],
-            ) from error
+            return Compiled(self._core.compile_model(model, "CPU", self._options))
 
     def _precision(self) -> str:
         multiple = self._generator.size_multiple
-        request = self._request(padded_size(64, 64, multiple))
-        hint = request.get_compiled_model().get_property("INFERENCE_PRECISION_HINT")
+        compiled = self._for_size(padded_size(64, 64, multiple))
+        hint = compiled.model.get_property("INFERENCE_PRECISION_HINT")
         return {"bf16": "bf16", "bfloat16": "bf16", "f16": "f16"}.get(hint.get_type_name(), "f32")
+
+
+class AheadOpenVINOEngine(OpenVINOEngine):
+    """Paints two pictures at a time with half of the threads each, for files.
+
+    Threads that share a picture wait for each other, all the more where decoding and encoding take
+    the processor from one of them. Each picture takes nearly twice as long, so not for live use.
+    """
+
+    hint: ClassVar[dict[str, Any]] = {"NUM_STREAMS": AT_ONCE}
+
+    def begin(self, pixels: Pixels, style: Style) -> Callable[[], Pixels]:
+        """Begin to paint; call the result for the picture (`rtstyle.inference.AheadEngine`)."""
+        job = self._job(pixels, style)
+        job.request.start_async()
+        return partial(job.end, job.request.wait)
 
 
 def _metadata(model: ov.Model) -> dict[str, str]:
