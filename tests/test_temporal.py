@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from rtstyle.controls import Controls
 from rtstyle.frame import Frame, Motion, Pixels
 from rtstyle.pipeline import Pipeline
-from rtstyle.temporal import DISSOLVE_FRAMES, MIN_FRESH_SHARE, Fed, feed, smoothed
+from rtstyle.temporal import (
+    DISSOLVE_FRAMES,
+    MIN_FRESH_SHARE,
+    Fed,
+    Way,
+    feed,
+    in_quads,
+    smoothed,
+)
 
 SIZE = (180, 320)
 
@@ -94,6 +102,17 @@ def test_flow_is_scaled_to_the_output() -> None:
     fresh = np.roll(past, 20, axis=1)
     shown = smoothed(fresh, motion(flow=(-10, 0)), past, 1.0)
     assert (shown == fresh).all()
+
+
+@pytest.mark.parametrize("size", [(180, 320), (405, 720), (427, 240), (33, 17), (1, 1)])
+def test_a_way_leads_to_whole_pixels_exactly_up_to_the_border(size: tuple[int, int]) -> None:
+    height, width = size
+    pixels = np.random.default_rng(5).integers(0, 256, (*size, 3), dtype=np.uint8)
+    flow = np.zeros((180, 320, 2), np.float32)
+    assert (Way(flow, height, width).moved(in_quads(pixels)) == pixels).all()
+    flow[..., 1] = 180 / height
+    down = Way(flow, height, width).moved(in_quads(pixels))
+    assert (down == pixels[np.minimum(np.arange(height) + 1, height - 1)]).all()
 
 
 def test_still_tiles_are_held_bit_by_bit_and_their_edge_is_soft() -> None:
