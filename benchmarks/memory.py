@@ -32,7 +32,7 @@ def memory_at(clip: Path, output: Path, frames: list[int]) -> dict[int, float]:
         if progress.num_frames in frames:
             found[progress.num_frames] = round(resident_mb(), 1)
 
-    engine, bank = load()
+    engine, bank = load(ahead=True)
     controls = Controls(((bank.names[0], 1.0),))
     sink = VideoSink(output, VideoSinkOptions(source_path=clip, overwrite=True))
     run(VideoSource(clip), Pipeline(engine, bank), sink, controls, note)

@@ -82,6 +82,15 @@ def test_pictures_begun_together_are_painted_as_one_by_one(
         np.testing.assert_array_equal(finish(), one)
 
 
+def test_what_nobody_finishes_is_waited_for_on_closing(style: Style) -> None:
+    engine = AheadOpenVINOEngine(FAST.onnx)
+    for seed in range(3):
+        engine.begin(photo(256, 256, seed), style)
+    engine.close()
+    pixels = photo(256, 256)
+    np.testing.assert_array_equal(engine.begin(pixels, style)(), engine.stylize(pixels, style))
+
+
 def test_only_who_asks_for_it_paints_ahead() -> None:
     assert not hasattr(load_engine(FAST, "openvino"), "begin")
     assert hasattr(load_engine(FAST, "openvino", ahead=True), "begin")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -46,7 +45,7 @@ class Compiled:
             return self.model.create_infer_request()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Job:
     """A picture to be painted.
 
@@ -192,11 +191,31 @@ class AheadOpenVINOEngine(OpenVINOEngine):
 
     hint: ClassVar[dict[str, Any]] = {"NUM_STREAMS": AT_ONCE}
 
+    def __init__(self, path: Path, **options: Any) -> None:
+        super().__init__(path, **options)
+        self._under_way: set[Job] = set()
+
     def begin(self, pixels: Pixels, style: Style) -> Callable[[], Pixels]:
         """Begin to paint; call the result for the picture (`rtstyle.inference.AheadEngine`)."""
         job = self._job(pixels, style)
+        # Kept here too: a caller that breaks off must not free what is still written to.
+        self._under_way.add(job)
         job.request.start_async()
-        return partial(job.end, job.request.wait)
+
+        def finish() -> Pixels:
+            try:
+                return job.end(job.request.wait)
+            finally:
+                self._under_way.discard(job)
+
+        return finish
+
+    def close(self) -> None:
+        for job in self._under_way:
+            with suppress(RuntimeError):
+                job.request.wait()
+        self._under_way.clear()
+        super().close()
 
 
 def _metadata(model: ov.Model) -> dict[str, str]:
