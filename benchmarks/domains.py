@@ -36,6 +36,7 @@ import torch
 from torch import Tensor
 
 from train.data import list_pictures
+from train.domains.adversarial import Critic
 from train.domains.batches import PairSet, load_pairs
 from train.domains.faces import CropOptions, read_faces
 from train.domains.networks import Trained, load_critic, load_trained
@@ -44,7 +45,7 @@ from train.domains.student import resized
 from train.features import VGGFeatures, load_features
 from train.sheet import make_sheet
 
-from .frechet import channel_means, frechet_distance
+from .frechet import Values, channel_means, frechet_distance
 from .machine import RESULTS, machine_facts
 
 SCHEMA = 1
@@ -93,28 +94,37 @@ def rivals(pool: PairSet, features: VGGFeatures) -> Iterator[Contender]:
     yield Contender("retrieval", retrieve)
 
 
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What all are measured on: faces with their descriptors, `channel_means` of the reference's
+    paintings, and a critic to judge, if there is one."""
+
+    faces: Tensor
+    described: Tensor
+    reference: Values
+    judge: Critic | None = None
+
+
 @torch.no_grad()
-def measure(
-    contender: Contender, faces: Tensor, reference: Tensor, features: VGGFeatures
-) -> tuple[Tensor, dict[str, Any]]:
-    """Paintings of the faces, and their figures."""
+def measure(contender: Contender, ground: Ground, features: VGGFeatures) -> dict[str, Any]:
+    """Figures of the contender's paintings of the faces."""
+    faces, source = ground.faces, ground.described
     painted = torch.cat([contender.paint(part) for part in faces.split(PART)])
-    source, result = _described(features, faces), _described(features, painted)
-    distance = frechet_distance(
-        channel_means(features, painted), channel_means(features, reference)
-    )
-    return painted, {
-        "identity_kept": round(float(similarity(source, result).mean()), 4),
+    result = _described(features, painted)
+    kept = similarity(source, result)
+    distance = frechet_distance(channel_means(features, painted), ground.reference)
+    found = {
+        "identity_kept": round(float(kept.mean()), 4),
         "identity_kept_shuffled": round(float(similarity(source, result.roll(1, 0)).mean()), 4),
         "domain_distance": round(distance, 4),
     }
+    return found | judged(ground.judge, faces, painted, kept) if ground.judge else found
 
 
 @torch.no_grad()
-def judged(judge: Path, faces: Tensor, painted: Tensor, features: VGGFeatures) -> dict[str, Any]:
+def judged(critic: Critic, faces: Tensor, painted: Tensor, measured: Tensor) -> dict[str, Any]:
     """The score that a critic predicts for the paintings, and its correlation with the measured."""
-    scores = load_critic(judge)(faces, painted)[1]
-    measured = similarity(_described(features, faces), _described(features, painted))
+    scores = critic(faces, painted)[1]
     found = {"score": round(float(scores.mean()), 4)}
     if measured.std() > 1e-3:
         together = torch.corrcoef(torch.stack([scores, measured]))[0, 1]
@@ -166,12 +176,16 @@ def main() -> None:
     reference = load_pairs(options.reference, COMPARED_PX, [options.style])
     faces = _faces(options, options.faces, options.count)
     shown = _faces(options, options.shown, SHEET_FACES)
+    ground = Ground(
+        faces,
+        _described(features, faces),
+        channel_means(features, reference.targets.float() / 255),
+        load_critic(options.judge) if options.judge else None,
+    )
     results: dict[str, dict[str, Any]] = {}
     columns = [("face", shown)]
     for contender in [*rivals(pool, features), *networks(options.network, options.style)]:
-        painted, found = measure(contender, faces, reference.targets.float() / 255, features)
-        if options.judge:
-            found |= judged(options.judge, faces, painted, features)
+        found = measure(contender, ground, features)
         results[contender.name] = found | cost(contender, timed=options.time)
         columns.append((contender.name, contender.paint(shown)))
         print(f"{contender.name:12s} {json.dumps(results[contender.name])}", file=sys.stderr)
