@@ -15,6 +15,7 @@ Beside the networks stand two that any of them must beat: `identity` shows the f
   its predictions go together with what is measured.
 
 The faces of the sheet are others, which may be shown: four people, one of them at five moments.
+What retrieval finds may not be shown, and is not on it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from train.domains.adversarial import Critic
 from train.domains.batches import PairSet, load_pairs
 from train.domains.faces import CropOptions, read_faces
 from train.domains.networks import Trained, load_critic, load_trained
+from train.domains.run import calibrate
 from train.domains.similarity import descriptors, similarity, similarity_matrix
 from train.domains.student import resized
 from train.features import VGGFeatures, load_features
@@ -173,6 +175,7 @@ def main() -> None:
     torch.manual_seed(0)
     features = load_features(options.features or options.data / FEATURES)
     pool = load_pairs(options.pairs, COMPARED_PX, [options.style])
+    calibrate(features, pool)
     reference = load_pairs(options.reference, COMPARED_PX, [options.style])
     faces = _faces(options, options.faces, options.count)
     shown = _faces(options, options.shown, SHEET_FACES)
@@ -187,7 +190,8 @@ def main() -> None:
     for contender in [*rivals(pool, features), *networks(options.network, options.style)]:
         found = measure(contender, ground, features)
         results[contender.name] = found | cost(contender, timed=options.time)
-        columns.append((contender.name, contender.paint(shown)))
+        if contender.trained:
+            columns.append((contender.name, contender.paint(shown)))
         print(f"{contender.name:12s} {json.dumps(results[contender.name])}", file=sys.stderr)
     captions, pictures = zip(*columns, strict=True)
     sheet = make_sheet(captions, [list(row) for row in zip(*pictures, strict=True)])
