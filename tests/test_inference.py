@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -170,3 +173,24 @@ def test_the_bank_on_the_shelf_fits_its_generator(engines: dict[str, Engine]) ->
 )
 def test_padded_size(height: int, width: int, padded: tuple[int, int]) -> None:
     assert padded_size(height, width, 8) == padded
+
+
+@pytest.mark.skipif(os.name != "posix", reason="on POSIX, OpenVINO changes the stack of signals")
+def test_ctrl_c_after_another_thread_dropped_the_engine_is_no_crash() -> None:
+    code = """
+import gc, signal, sys, threading
+from pathlib import Path
+from rtstyle.inference.openvino import OpenVINOEngine
+
+engines = [OpenVINOEngine(Path(sys.argv[1]))]
+engines[0].prepare(64, 64)
+dropping = threading.Thread(target=lambda: (engines.clear(), gc.collect()))
+dropping.start()
+dropping.join()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    raise SystemExit(130)
+"""
+    command = [sys.executable, "-c", code, FAST.onnx]
+    assert subprocess.run(command, timeout=120, check=False).returncode == 130

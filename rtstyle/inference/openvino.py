@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -94,14 +95,8 @@ class OpenVINOEngine:
     def __init__(
         self, path: Path, precision: str | None = None, threads: int | None = None
     ) -> None:
-        try:
-            import openvino as ov
-        except ImportError as error:
-            raise EngineError(
-                "OpenVINO cannot be imported", str(error), "run: pip install openvino"
-            ) from error
+        self._core = _core()
         self._threads = threads or num_cores()
-        self._core = ov.Core()
         self._options: dict[str, Any] = {
             **self.hint,
             "INFERENCE_NUM_THREADS": self._threads,
@@ -216,6 +211,25 @@ class AheadOpenVINOEngine(OpenVINOEngine):
                 job.request.wait()
         self._under_way.clear()
         super().close()
+
+
+@cache
+def _core() -> ov.Core:
+    """The one `Core`, which lives as long as the process.
+
+    OpenVINO gives the thread that makes its first plan another stack for signals and unmaps it with
+    the last core, whichever thread drops that: the next Ctrl-C was a segmentation fault.
+
+    Raises:
+        EngineError: OpenVINO is missing.
+    """
+    try:
+        import openvino as ov
+    except ImportError as error:
+        raise EngineError(
+            "OpenVINO cannot be imported", str(error), "run: pip install openvino"
+        ) from error
+    return ov.Core()
 
 
 def _metadata(model: ov.Model) -> dict[str, str]:
