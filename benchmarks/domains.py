@@ -22,17 +22,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -257,22 +254,16 @@ def _described(features: VGGFeatures, faces: Tensor) -> Tensor:
 def _milliseconds(checkpoint: Path, side: int) -> float:
     """Median of one face in OpenVINO, from uint8 to uint8."""
     from rtstyle.api import load
+    from rtstyle.doctor.engines import measure_ms
     from train.domains.export import RESEARCH, export_domain
 
     with tempfile.TemporaryDirectory() as folder:
         shelf = Path(folder) / RESEARCH
         export_domain(checkpoint, shelf, "timed", torch.rand(3, 256, 256))
         engine, bank = load(str(shelf / "timed.onnx"), "openvino")
-        pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
-        style = next(iter(bank))
-        engine.stylize(pixels, style)
-        durations = []
-        for _ in range(NUM_TIMED):
-            started = time.perf_counter()
-            engine.stylize(pixels, style)
-            durations.append(time.perf_counter() - started)
+        milliseconds = measure_ms(engine, next(iter(bank)), (side, side), NUM_TIMED)
         engine.close()
-    return 1000 * statistics.median(durations)
+    return milliseconds
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from ..errors import RtstyleError
 from ..finding import Finding
 from ..inference import Engine
 from ..shelf import ShelvedGenerator, find_generator
-from ..style import load_styles
+from ..style import Style, load_styles
 
 SIZE_HW = (720, 1280)
 NUM_TIMED = 3
@@ -42,13 +42,14 @@ def nvidia() -> list[Finding]:
     return list(nvidia_findings())
 
 
-def measure_ms(engine: Engine, generator: ShelvedGenerator) -> float:
-    """Median milliseconds that `engine` takes for one 720p picture, compilation left out."""
-    style = next(iter(load_styles(generator.styles)))
-    pixels = np.random.default_rng(0).integers(0, 256, (*SIZE_HW, 3), np.uint8)
+def measure_ms(
+    engine: Engine, style: Style, size_hw: tuple[int, int] = SIZE_HW, times: int = NUM_TIMED
+) -> float:
+    """Median milliseconds that `engine` takes for one picture, compilation left out."""
+    pixels = np.random.default_rng(0).integers(0, 256, (*size_hw, 3), np.uint8)
     engine.stylize(pixels, style)
     durations = []
-    for _ in range(NUM_TIMED):
+    for _ in range(times):
         started = time.perf_counter()
         engine.stylize(pixels, style)
         durations.append(time.perf_counter() - started)
@@ -60,7 +61,7 @@ def _trial(generator: ShelvedGenerator, name: str) -> Finding:
     try:
         engine = inference.load_engine(generator, name)
         try:
-            ms = measure_ms(engine, generator)
+            ms = measure_ms(engine, next(iter(load_styles(generator.styles))))
         finally:
             engine.close()
     except RtstyleError as error:
