@@ -26,11 +26,14 @@ MIN_SIDE_PX = 10
 DESCENT_STEPS = 8
 """Of DIS for each patch: half of the preset's, and no less exact on clips whose flow is known."""
 
-STRIDE_PX, STRIDE_BACK_PX = 5, 4
+STRIDE_PX = 5
 """Patches of DIS are so far apart: 5 px take a third less time than the preset's 4 and are hardly
-less exact, but too few for the way back, which is found on half the size."""
+less exact."""
 
-RESIDUAL_TAU = 8.0
+ASTRAY_PX2 = 0.25
+"""So far, squared, a way there and back may miss its start, on the picture of half size."""
+
+RESIDUAL_TAU = 6.0
 """Levels of 255 by which the warped last frame may miss before the warp counts for little."""
 
 CHANGE_WINDOW_PX = 5
@@ -123,16 +126,16 @@ def _flow(small: Pixels, last: Pixels) -> tuple[NDArray[np.float32], Mask, float
     luma, last_luma = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (small, last))
     height, width = luma.shape
     half, last_half = (_resized(each, height // 2, width // 2) for each in (luma, last_luma))
-    back = _dis(half, last_half, STRIDE_PX)
-    lost = _resized(_lost(back, half, last_half), height, width)
+    back = _dis(half, last_half)
+    returns = _resized(_returns(back, half, last_half), height, width)
     back = _resized(cv2.add(back, back), height, width)
     at = cv2.add(positions(height, width), back)
     moved = cv2.remap(last_luma, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     apart, unmoved_apart = (_averaged(cv2.absdiff(luma, each)) for each in (moved, last_luma))
     unmoved = cv2.compare(cv2.add(unmoved_apart, 1), apart, cv2.CMP_LT)  # type: ignore[call-overload]
-    lost = cv2.bitwise_and(lost, cv2.bitwise_not(unmoved))
+    known = cv2.bitwise_or(returns, unmoved)
     miss = _miss(luma, cv2.copyTo(last_luma, unmoved, moved))
-    reliable = cv2.LUT(cv2.bitwise_or(miss, lost), RELIABLE_AT_MISS)
+    reliable = cv2.multiply(cv2.LUT(miss, RELIABLE_AT_MISS), known, scale=1 / 255, dtype=cv2.CV_32F)
     back = cv2.copyTo(np.zeros_like(back), unmoved, back)
     difference = float(cv2.min(apart, unmoved_apart).mean())
     return np.asarray(back, np.float32), np.asarray(reliable, np.float32), difference
@@ -149,33 +152,31 @@ def _miss(luma: cv2.typing.MatLike, explained: cv2.typing.MatLike) -> cv2.typing
     return _averaged(cv2.max(over, under))
 
 
-def _lost(
+def _returns(
     back: cv2.typing.MatLike, luma: cv2.typing.MatLike, last: cv2.typing.MatLike
 ) -> cv2.typing.MatLike:
-    """255 where the flow there and back do not agree, else 0; found at half the size of `luma`.
+    """255 where the flow there and back agree, else 0.
 
     The test of Lai et al. 2018, "Learning Blind Video Temporal Consistency", after Sundaram et al.
-    2010; its constant of 0.5, in pixels four times as small, is 1: the flow back is that coarse.
+    2010; its constant of 0.5 is for exacter flow. What may be a little astray is smoothed rather
+    than not: the colours of both paintings have to agree as well (`temporal`).
     """
-    height, width = luma.shape[0] // 2, luma.shape[1] // 2
-    back = _resized(cv2.addWeighted(back, 0.5, back, 0, 0), height, width)
-    smaller, last_smaller = (_resized(each, height, width) for each in (luma, last))
-    forth = _dis(last_smaller, smaller, STRIDE_BACK_PX)
-    at = cv2.add(positions(height, width), back)
+    forth = _dis(last, luma)
+    at = cv2.add(positions(*luma.shape), back)
     # Outside the picture nothing returns: the far value fails the test below.
     returned = cv2.remap(forth, at, None, cv2.INTER_LINEAR, borderValue=(1e3, 1e3))  # type: ignore[call-overload]
     apart = _squared_length(cv2.add(back, returned))
     lengths = cv2.add(_squared_length(back), _squared_length(returned))
-    return cv2.compare(apart, cv2.addWeighted(lengths, 0.01, lengths, 0, 1 / 16), cv2.CMP_GT)
+    return cv2.compare(apart, cv2.addWeighted(lengths, 0.01, lengths, 0, ASTRAY_PX2), cv2.CMP_LE)
 
 
-def _dis(luma: cv2.typing.MatLike, other: cv2.typing.MatLike, stride_px: int) -> NDArray:
+def _dis(luma: cv2.typing.MatLike, other: cv2.typing.MatLike) -> NDArray:
     flow = np.zeros((*luma.shape, 2), np.float32)
     if min(luma.shape) < MIN_SIDE_PX:
         return flow
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     dis.setFinestScale(0)
-    dis.setPatchStride(stride_px)
+    dis.setPatchStride(STRIDE_PX)
     dis.setVariationalRefinementIterations(0)
     dis.setGradientDescentIterations(DESCENT_STEPS)
     return dis.calc(luma, other, flow)

@@ -34,10 +34,11 @@ STRIP_TILES = 3
 SPOT_PX = 5
 """Side of the spots whose mean colours are compared, in half of the small picture: 40 px (720p)."""
 
-SPOT_TAU = 24.0
+SPOT_TAU = 40.0
 """Levels of 255 by which the mean colours may differ before the last painting counts for little."""
 
-AGREEMENT_AT_LEVELS = np.exp(-np.square(np.arange(256) / SPOT_TAU)).astype(np.float32)
+# The fourth power, since strokes that flicker differ by 20 levels and seams that stay by 60.
+AGREEMENT_AT_LEVELS = np.exp(-((np.arange(256) / SPOT_TAU) ** 4)).astype(np.float32)
 AGREEMENT_AT_LEVELS[AGREEMENT_AT_LEVELS < 1e-3] = 0
 
 DISSOLVE_FRAMES = 8
