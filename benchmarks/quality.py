@@ -28,7 +28,7 @@ from PIL import Image, ImageOps
 from rtstyle.frame import Pixels
 
 from .curves import CurveCache
-from .gatys import Gatys, Protocol, equivalent_iterations
+from .gatys import Gatys, Protocol, Start, equivalent_iterations
 from .machine import RESULTS, machine_facts
 from .measure import write_result
 
@@ -119,6 +119,12 @@ def rival_painters(data: Path) -> Iterator[Painter]:
                 return rival.paint([photo])[0]
 
             yield Painter(rival.name.removesuffix(" --smooth 0"), False, rival.picture, paint)
+
+
+def protocol_of(data: Path, start: Start) -> Protocol:
+    """The benchmark's protocol with the feature weights that `data` has."""
+    digest = hashlib.sha256((data / FEATURES).read_bytes()).hexdigest()
+    return Protocol(start=start, features_sha256=digest)
 
 
 def read_photos(data: Path, size_px: int) -> dict[str, Pixels]:
@@ -212,11 +218,9 @@ def main() -> None:
     options = parse_options()
     if options.threads:
         torch.set_num_threads(options.threads)
-    features = options.data / FEATURES
-    digest = hashlib.sha256(features.read_bytes()).hexdigest()
-    protocol = Protocol(start=options.start, features_sha256=digest)
+    protocol = protocol_of(options.data, options.start)
     photos = read_photos(options.data, protocol.photo_px)
-    gatys = Gatys(load_features(features), list(photos.values()), protocol)
+    gatys = Gatys(load_features(options.data / FEATURES), list(photos.values()), protocol)
     photos = dict(list(photos.items())[: options.photos])
     cache = CurveCache(options.curves / f"quality_curves_{options.start}.json", protocol)
     if options.pictures:
