@@ -27,6 +27,7 @@ from train.perceptual import PerceptualRun
 from train.recipe import Recipe, load_recipe
 
 from .flicker import all_clips, correspondence
+from .quality import FEATURES
 from .recipe_figures import (
     Trained,
     darkened,
@@ -107,10 +108,15 @@ def train(options: argparse.Namespace) -> None:
     """Make the run of one variant, from the checkpoint that all share."""
     variant = next(v for v in VARIANTS.values() if v.trained == options.name)
     recipe = recipe_of(variant, options.steps, options.size_px)
-    features = load_features(options.features)
-    out = options.runs / variant.trained
-    run = PerceptualRun(recipe, Paths(options.data, out), features, torch.device("cpu"))
-    run.start_from(options.start)
+    short_run(recipe, Paths(options.data, options.runs / variant.trained), options.start)
+
+
+def short_run(recipe: Recipe, paths: Paths, start: Path | None = None) -> None:
+    """Train as `recipe` says, from a checkpoint or from nothing; the losses go to stderr."""
+    features = load_features(paths.data / FEATURES)
+    run = PerceptualRun(recipe, paths, features, torch.device("cpu"))
+    if start is not None:
+        run.start_from(start)
 
     def report(step: int, terms: dict[str, float], seconds: float) -> None:
         if step % 50 == 0:
@@ -121,8 +127,8 @@ def train(options: argparse.Namespace) -> None:
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Measure every variant whose run is there; write the table."""
-    features = load_features(options.features)
+    """Measure every variant whose run is there; write the table, with the rows it had before."""
+    features = load_features(options.data / FEATURES)
     clips = [
         (clip, correspondence(clip))
         for clip in all_clips(options.data)
@@ -133,6 +139,8 @@ def measure(options: argparse.Namespace) -> None:
     faces = faces_in(options.data / FACES)
     features.calibrate([to_image(photo) for photo in photos])
     table: dict[str, Any] = {}
+    if options.out.exists():
+        table = json.loads(options.out.read_text(encoding="utf-8"))["results"]
     for name, variant in VARIANTS.items():
         checkpoint = options.runs / variant.trained / "checkpoint.safetensors"
         if not checkpoint.exists():
@@ -183,7 +191,6 @@ def main() -> None:
     measures.add_argument("--clips", nargs="*", default=CLIPS, help="only these clips")
     measures.set_defaults(run=measure)
     options = parser.parse_args()
-    options.features = options.data / "features/vgg16_relu4_3_fp16.pth"
     if options.threads:
         torch.set_num_threads(options.threads)
     options.run(options)

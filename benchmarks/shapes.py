@@ -19,16 +19,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import torch
-
 from rtstyle.api import load
 from rtstyle.doctor.engines import measure_ms
 from train.checkpoint import load_checkpoint
 from train.export import export
 from train.features import load_features
 from train.loop import Paths
-from train.loop import train as train_run
-from train.perceptual import PerceptualRun
 from train.recipe import Recipe, load_recipe
 
 from .curves import CurveCache
@@ -36,6 +32,7 @@ from .gatys import Gatys, equivalent_iterations, to_tensor
 from .machine import RESULTS, machine_facts
 from .measure import write_result
 from .quality import FEATURES, protocol_of, read_photos
+from .recipes import short_run
 
 SCHEMA = 1
 RECIPE = Path("train/recipes/bank24.toml")
@@ -75,17 +72,8 @@ def run_folder(options: argparse.Namespace, shape: str) -> Path:
 
 def train(options: argparse.Namespace) -> None:
     """Make the run of one shape."""
-    recipe = recipe_of(options.shape, options.steps)
-    features = load_features(options.data / FEATURES)
     paths = Paths(options.data, run_folder(options, options.shape))
-    run = PerceptualRun(recipe, paths, features, torch.device("cpu"))
-
-    def report(step: int, terms: dict[str, float], seconds: float) -> None:
-        if step % 50 == 0:
-            text = "  ".join(f"{name} {value:.3f}" for name, value in terms.items())
-            print(f"{step}  {seconds:.2f} s  {text}", file=sys.stderr, flush=True)
-
-    train_run(run, report)
+    short_run(recipe_of(options.shape, options.steps), paths)
 
 
 def measure(options: argparse.Namespace) -> None:
