@@ -127,3 +127,10 @@ def test_the_python_snippets_run_one_after_the_other(
     with av.open("out.mp4") as container:
         assert len(list(container.decode(video=0))) == 3
     assert capsys.readouterr().out
+
+
+def test_every_figure_has_its_file() -> None:
+    folder = ROOT / "benchmarks"
+    named = set(re.findall(r"results/\w+\.json", TEXT + (folder / "README.md").read_text("utf-8")))
+    assert named
+    assert not [name for name in named if not (folder / name).exists()]
