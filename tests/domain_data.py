@@ -70,7 +70,10 @@ def write_pairs(folder: Path, count: int = 8, size: int = 32) -> Path:
         line = {"source": source, "target": target, "style": "ab"[seed % 2], "similarity": 0.5}
         lines.append(json.dumps({**line, "origin": f"face{seed}.png"}) + "\n")
     (folder / "pairs.jsonl").write_text("".join(lines))
-    (folder / "pairs.json").write_text(json.dumps({"licence": "CC0-1.0"}))
+    blank = {"title": "", "author": "", "year": ""}
+    styles = [{**blank, "name": "a", "title": "Blobs"}, {**blank, "name": "b"}]
+    facts = {"name": "tiny-pairs", "licence": "CC0-1.0", "styles": styles}
+    (folder / "pairs.json").write_text(json.dumps(facts))
     return folder
 
 

@@ -14,11 +14,12 @@ from train.domains.adversarial import (
     AdversarialConfig,
     AdversarialGenerator,
     Critic,
+    agreement,
     confidence,
     least_squares,
 )
 from train.domains.augment import augment
-from train.domains.game import CRITIC_WEIGHTS, PAINTER_WEIGHTS, CriticObjective, players
+from train.domains.game import CRITIC_WEIGHTS, PAINTER_WEIGHTS, CriticObjective, Seen, players
 from train.domains.run import DomainRun, calibrate
 
 SMALL = {"width": 8, "blocks": 1}
@@ -117,8 +118,8 @@ def test_r1_is_the_squared_gradient_of_the_judgement() -> None:
             judged = 3 * source.mean(dim=(1, 2, 3)) - target.mean(dim=(1, 2, 3))
             return judged[:, None, None, None], judged
 
-    features = random_features()
-    objective = CriticObjective(Linear(), torch.nn.Identity(), features)  # type: ignore[arg-type]
+    seen = Seen(random_features())
+    objective = CriticObjective(Linear(), torch.nn.Identity(), seen)  # type: ignore[arg-type]
     found = objective._r1(made_pairs().first(4))
     assert found.item() == pytest.approx((9 + 1) / (3 * 32 * 32), rel=1e-4)
 
@@ -175,6 +176,35 @@ def test_style_loss_compares_what_was_done_to_the_face() -> None:
     nothing_done = pair_losses.style_loss(source, source, target)
     assert same_statistics.max() < 1e-5 < 100 * nothing_done.min()
     assert nothing_done.shape == (2,)
+
+
+def test_texture_is_what_is_there_wherever_it_is() -> None:
+    target = {"l": torch.rand(2, 4, 8, 8)}
+    elsewhere = {"l": target["l"].flatten(2)[..., torch.randperm(64)].reshape(2, 4, 8, 8)}
+    # The same means and deviations, but each channel's strokes apart from the other channels'.
+    apart = {"l": torch.stack([target["l"][:, c].roll(c + 1, -1) for c in range(4)], dim=1)}
+    same, other = (pair_losses.texture_loss(found, target) for found in (elsewhere, apart))
+    assert same.max() < 1e-8 < other.min() and same.shape == (2,)
+    torch.testing.assert_close(
+        pair_losses.statistics(apart["l"]), pair_losses.statistics(target["l"])
+    )
+
+
+def test_agreement_is_of_what_stands_where() -> None:
+    one = torch.rand(2, 3, 16, 16)
+    torch.testing.assert_close(agreement(one, 5 * one + 2), torch.ones(2, 3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(agreement(one, -one), -torch.ones(2, 3), atol=1e-4, rtol=0)
+    assert agreement(one, torch.rand(2, 3, 16, 16)).abs().max() < 0.9
+
+
+def test_what_is_seen_of_a_batch_is_seen_once() -> None:
+    seen, pairs = Seen(random_features()), made_pairs()
+    batch = pairs.first(2)
+    first = seen(batch)
+    assert all(a is b for a, b in zip(first, seen(batch), strict=True))
+    assert not any(value.requires_grad for part in first for value in part.values())
+    other = seen(pairs.batch(2, torch.Generator().manual_seed(0)))
+    assert not torch.equal(other[0]["relu3_3"], first[0]["relu3_3"])
 
 
 def test_both_pictures_of_a_pair_are_moved_alike_and_gradients_pass() -> None:

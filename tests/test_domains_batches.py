@@ -46,6 +46,7 @@ def test_pairs_are_read_by_style_without_what_is_kept_for_testing(tmp_path: Path
     pairs = load_pairs(folder, 16, ["a"], exclude=["face2.png"])
     assert pairs.styles == ("a",) and len(pairs) == 10 and pairs.licence == "CC0-1.0"
     assert pairs.sources.shape == (10, 3, 16, 16)
+    assert "`tiny-pairs`: 10 after Blobs" in pairs.origin
     assert len(pairs.skipped) == 1 and "0.png" in pairs.skipped[0]
 
 

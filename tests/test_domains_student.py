@@ -32,7 +32,10 @@ class Swap(torch.nn.Module):
 
 @pytest.fixture
 def teacher() -> Trained:
-    taught = recipe("adversarial", styles=["light", "dark"], licence="CC0-1.0", size_px=16)
+    taught = recipe(
+        "adversarial", styles=["light", "dark"], licence="CC0-1.0", size_px=16,
+        learned_from="blobs of colour",
+    )  # fmt: skip
     return Trained(Swap(), taught, 1)
 
 
@@ -133,6 +136,8 @@ def test_it_learns_and_paints_faces_in_the_runtime(data: Path, teacher: Trained)
         assert (run.generator(fixed.source) - fixed.target).square().mean() < 0.8 * before
     run.save()
     export_domain(run.paths.checkpoint, data, "light", torch.rand(3, 200, 200))
+    card = (data / "light.md").read_text()
+    assert "9 faces" in card and "`tiny`, 1 steps; that learned from blobs of colour." in card
     engine, bank = load(str(data / "light.onnx"), "openvino")
     assert engine.info.generator.num_style_values == 0 and bank.names == ["light"]
 

@@ -57,8 +57,9 @@ class FusedCentroid(nn.Module):
 class AdversarialGenerator(nn.Module):
     """Face (B, 3, H, W) in [0, 1] and style label (B, K) -> painting, not clamped.
 
-    H and W are multiples of 4. The label is one share for each of K styles; a table turns it into
-    scale and shift of the middle's normalisations, so shares mix styles.
+    H and W are multiples of 4. The decoder is shown what the encoder saw at each size, so that eyes
+    and outlines need not pass through the middle. The label is one share for each of K styles; a
+    table turns it into scale and shift of the middle's normalisations, so shares mix styles.
     """
 
     size_multiple = 4
@@ -68,11 +69,10 @@ class AdversarialGenerator(nn.Module):
         self.config = config = config or AdversarialConfig()
         self.num_style_values = num_styles
         width, deep = config.width, 4 * config.width
-        self.encoder = nn.Sequential(
-            conv3(3, width), nn.LeakyReLU(0.2),
-            conv3(width, 2 * width, 2), nn.LeakyReLU(0.2),
-            conv3(2 * width, deep, 2), nn.LeakyReLU(0.2),
-        )  # fmt: skip
+        self.encoder = nn.ModuleList(
+            nn.Sequential(conv3(narrow, wide, stride), nn.LeakyReLU(0.2))
+            for narrow, wide, stride in ((3, width, 1), (width, 2 * width, 2), (2 * width, deep, 2))
+        )
         self.middle = nn.ModuleList(
             [ConditionalConv(deep, deep), *(ResidualBlock(deep) for _ in range(config.blocks))]
         )
@@ -81,30 +81,41 @@ class AdversarialGenerator(nn.Module):
             if config.fuse_generator == "none"
             else FusedCentroid(deep, deep, config.fuse_generator)
         )
-        self.decoder = nn.Sequential(
-            nn.Upsample(scale_factor=2.0), conv3(deep, 2 * width), nn.LeakyReLU(0.2),
-            nn.Upsample(scale_factor=2.0), conv3(2 * width, width), nn.LeakyReLU(0.2),
-            conv3(width, 3),
-        )  # fmt: skip
+        self.decoder = nn.ModuleList(
+            [
+                nn.Sequential(_doubled(), conv3(deep, 2 * width), nn.LeakyReLU(0.2)),
+                nn.Sequential(_doubled(), conv3(2 * width, width), nn.LeakyReLU(0.2)),
+                nn.Sequential(conv3(width, width), nn.LeakyReLU(0.2), conv3(width, 3)),
+            ]
+        )
         neutral = torch.cat([_neutral(layer) for layer in self.middle])  # type: ignore[arg-type]
         self.styles = nn.Parameter(
             neutral.repeat(num_styles, 1) + 0.02 * torch.randn(num_styles, len(neutral))
         )
 
     def forward(self, image: Tensor, label: Tensor) -> Tensor:
-        encoded = x = self.encoder(image * 2 - 1)
+        x, encoded = image * 2 - 1, []
+        for stage in self.encoder:
+            x = stage(x)
+            encoded.append(x)
         sizes = [layer.num_style_values for layer in self.middle]
         values = (label.to(self.styles.dtype) @ self.styles).split(sizes, dim=1)
         for layer, value in zip(self.middle, values, strict=True):
             x = layer(x, value)
         if self.fused is not None:
-            x = self.fused(x, encoded, x)
-        return self.decoder(x + encoded) * 0.5 + 0.5
+            x = self.fused(x, encoded[-1], x)
+        for stage, skipped in zip(self.decoder, reversed(encoded), strict=True):
+            x = stage(x + skipped)
+        return x * 0.5 + 0.5
 
 
 class Critic(nn.Module):
     """Pairs (B, 3, S, S) each -> patches (B, 1, S/16, S/16), near 1 where y is a true painting of
-    x, and scores (B,): the predicted similarity of the two."""
+    x, and scores (B,): the predicted similarity of the two.
+
+    A score comes from what the judgement is made of and from the `agreement` of the two pictures'
+    features: convolutions over both at once do not find out by themselves that products matter.
+    """
 
     def __init__(self, config: AdversarialConfig) -> None:
         super().__init__()
@@ -122,7 +133,7 @@ class Critic(nn.Module):
             _normed(4 * width, 4 * width, 2), nn.LeakyReLU(0.2),
         )  # fmt: skip
         self.patches = spectral_norm(nn.Conv2d(4 * width, 1, 3, padding=1))
-        self.score = nn.Linear(4 * width, 1)
+        self.score = nn.Linear(6 * width, 1)
 
     def forward(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         one, other = self.stem(torch.cat([source, target]) * 2 - 1).chunk(2)
@@ -130,7 +141,18 @@ class Critic(nn.Module):
         if self.fused is not None:
             x = self.fused(x, one, other)
         x = self.trunk(x)
-        return self.patches(x), self.score(x.mean(dim=(2, 3)))[:, 0]
+        told = torch.cat([x.mean(dim=(2, 3)), agreement(one, other).to(x.dtype)], dim=1)
+        return self.patches(x), self.score(told)[:, 0]
+
+
+def agreement(one: Tensor, other: Tensor) -> Tensor:
+    """Correlation over the places of each channel of two maps (B, C, h, w) -> (B, C) in [-1, 1].
+
+    Places are averaged four by four: strokes may displace an outline.
+    """
+    cells = [F.avg_pool2d(part.float(), 4).flatten(2) for part in (one, other)]
+    cells = [F.normalize(part - part.mean(dim=2, keepdim=True), dim=2) for part in cells]
+    return (cells[0] * cells[1]).sum(dim=2)
 
 
 def confidence(patches: Tensor) -> Tensor:
@@ -154,6 +176,11 @@ def restore(
 
 def _normed(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     return spectral_norm(nn.Conv2d(in_channels, out_channels, 4, stride, padding=1))
+
+
+def _doubled() -> nn.Module:
+    """Twice the size, smoothly: squares of a repeated pixel become a lattice in the painting."""
+    return nn.Upsample(scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def _neutral(layer: ConditionalConv | ResidualBlock) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatch
@@ -44,7 +45,8 @@ class Batch:
 @dataclass(frozen=True, eq=False)
 class PairSet:
     """All pairs in memory: `sources` and `targets` (N, 3, S, S) uint8, `labels` (N,) int64 into
-    `styles`, `similarity` (N,); what was `skipped`, why; what `licence` the pairs have."""
+    `styles`, `similarity` (N,); what was `skipped`, why; what `licence` the pairs have, and their
+    `origin`, in words for a card."""
 
     sources: Tensor
     targets: Tensor
@@ -53,6 +55,7 @@ class PairSet:
     styles: tuple[str, ...]
     licence: str
     skipped: tuple[str, ...] = ()
+    origin: str = ""
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -126,15 +129,16 @@ def load_pairs(
         similar.append(line["similarity"])
     if len(sources) < MIN_PAIRS:
         raise TrainError(f"only {len(sources)} pairs in {folder}\nat least {MIN_PAIRS} are needed")
-    licence = json.loads((folder / FACTS).read_text())["licence"]
+    facts = json.loads((folder / FACTS).read_text())
     return PairSet(
         torch.stack(sources),
         torch.stack(targets),
         torch.tensor(labels),
         torch.tensor(similar),
         names,
-        licence,
+        facts["licence"],
         tuple(skipped),
+        _made_of(facts, [names[label] for label in labels]),
     )
 
 
@@ -175,6 +179,7 @@ def match_unpaired(
         ("domain",),
         licence,
         (*real.skipped, *drawn.skipped),
+        f"{len(real)} faces and {len(drawn)} painted ones, unpaired",
     )
 
 
@@ -196,6 +201,17 @@ def pairs_for(
     crops = replace(recipe.crops, size_px=recipe.size_px)
     sources, targets = ([data / p for p in places] for places in (recipe.sources, recipe.targets))
     return match_unpaired(sources, targets, crops, features, recipe.licence)
+
+
+def _made_of(facts: dict, styles: Sequence[str]) -> str:
+    """Made pairs in words: the recipe, and how many after which picture."""
+    titles = {style["name"]: style for style in facts["styles"]}
+    parts = []
+    for name, count in Counter(styles).items():
+        style = titles[name]
+        known = [style[key] for key in ("title", "author", "year") if style[key]]
+        parts.append(f"{count} after {', '.join(known) or name}")
+    return f"pairs made by optimisation (recipe `{facts['name']}`: {'; '.join(parts)})"
 
 
 def _picture(path: Path, size_px: int) -> Tensor:

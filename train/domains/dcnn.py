@@ -19,15 +19,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .. import losses
 from ..features import VGGFeatures
 from .batches import Batch
 from .layers import conv3
+from .pair_losses import feature_loss, texture_loss
 from .player import Player
 from .recipe import DomainRecipe, factors
 
 BOTTOM = "relu4_3"
-MATCHED = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 WEIGHTS = {"pixels": 10.0, "features": 1.0, "texture": 1.0}
 
 
@@ -81,15 +80,10 @@ class PaintingObjective(nn.Module):
         with torch.no_grad():
             aim = self.features(self._reduced(target))
         found = self.features(self._reduced(painted))
-        distances = [losses.content_distance(found[layer], aim[layer]) for layer in MATCHED]
-        textures = [
-            losses.style_distance(losses.gram_matrix(found[layer]), losses.gram_matrix(aim[layer]))
-            for layer in MATCHED
-        ]
         return {
             "pixels": (painted - target).square().mean(),
-            "features": torch.stack(distances).mean(),
-            "texture": torch.stack(textures).mean(),
+            "features": feature_loss(found, aim).mean(),
+            "texture": texture_loss(found, aim).mean(),
         }
 
     def _reduced(self, image: Tensor) -> Tensor:

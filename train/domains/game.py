@@ -16,20 +16,44 @@ from .adversarial import (
 )
 from .augment import augment
 from .batches import Batch
-from .dcnn import MATCHED
 from .pair_losses import (
+    Features,
     feature_loss,
     pair_weights,
     pixel_loss,
     small_target_weights,
     style_loss,
+    texture_loss,
 )
 from .player import Player
 from .recipe import DomainRecipe, factors
-from .similarity import descriptors, similarity
+from .similarity import described, similarity
 
 CRITIC_WEIGHTS = {"real": 1.0, "fake": 1.0, "wrong": 0.5, "score": 1.0, "r1": 0.5}
-PAINTER_WEIGHTS = {"adversarial": 0.5, "pixels": 10.0, "features": 1.0, "style": 2.0}
+PAINTER_WEIGHTS = {
+    "adversarial": 0.5,
+    "pixels": 10.0,
+    "features": 1.0,
+    "style": 2.0,
+    "texture": 5.0,
+}
+
+
+class Seen:
+    """What VGG sees in a batch of pairs: both players look at it, each in its turn."""
+
+    def __init__(self, features: VGGFeatures) -> None:
+        self.features = features
+        self._batch: Batch | None = None
+        self._found: tuple[Features, Features] = ({}, {})
+
+    @torch.no_grad()
+    def __call__(self, batch: Batch) -> tuple[Features, Features]:
+        """Features of sources and of targets."""
+        if self._batch is not batch:
+            self._found = (self.features(batch.source), self.features(batch.target))
+            self._batch = batch
+        return self._found
 
 
 class CriticObjective(nn.Module):
@@ -37,34 +61,38 @@ class CriticObjective(nn.Module):
 
     `real` pairs are to be judged 1; `fake` ones, of a face and what the generator makes of it, 0;
     and so are `wrong` ones, of a face and the painting of another: the critic judges pairs. `score`
-    is the squared error of the predicted similarity, on real pairs against their label, on wrong
-    ones against what is measured. `r1` is the squared gradient of the judgement on real pairs.
+    is the squared error of the predicted similarity: on real pairs against their label, on wrong
+    and on fake ones against what is measured. Wrong ones make labels spread: those of real pairs
+    are nearly alike. `r1` is the squared gradient of the judgement on real pairs.
     """
 
-    def __init__(self, net: Critic, generator: AdversarialGenerator, features: VGGFeatures) -> None:
+    def __init__(self, net: Critic, generator: AdversarialGenerator, seen: Seen) -> None:
         super().__init__()
-        self.net, self.features = net, features
+        self.net, self.seen = net, seen
         # In a tuple, so that its weights are not this objective's: it only plays against them.
         self._generator = (generator,)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():
             painted = self._generator[0](batch.source, batch.style).float().clamp(0, 1)
-            others = batch.target.roll(1, 0)
-            measured = similarity(
-                descriptors(self.features, batch.source), descriptors(self.features, others)
-            )
-        real, real_score = self.net(*augment(batch.source, batch.target))
-        fake, _ = self.net(*augment(batch.source, painted))
-        wrong, wrong_score = self.net(*augment(batch.source, others))
-        errors = (real_score - batch.similarity).square() + (wrong_score - measured).square()
+        shown = (batch.target, painted, batch.target.roll(1, 0))
+        judged = [self.net(*augment(batch.source, picture)) for picture in shown]
+        (real, fake, wrong), scores = zip(*judged, strict=True)
+        errors = torch.cat(scores) - self._similarities(batch, painted)
         return {
             "real": least_squares(real, 1.0),
             "fake": least_squares(fake, 0.0),
             "wrong": least_squares(wrong, 0.0),
-            "score": errors.float().mean(),
+            "score": errors.float().square().mean(),
             "r1": self._r1(batch),
         }
+
+    @torch.no_grad()
+    def _similarities(self, batch: Batch, painted: Tensor) -> Tensor:
+        """Labels of real, fake and wrong pairs, one after the other (3 B,)."""
+        source, target = (described(found) for found in self.seen(batch))
+        fakes = similarity(source, described(self.seen.features(painted)))
+        return torch.cat([batch.similarity, fakes, similarity(source, target.roll(1, 0))])
 
     def _r1(self, batch: Batch) -> Tensor:
         """Mean over real pairs of |gradient of the mean judgement|^2, in float32."""
@@ -77,28 +105,28 @@ class CriticObjective(nn.Module):
 
 
 class PainterObjective(nn.Module):
-    """`Batch` -> what the generator got wrong: `adversarial`, L_tgt (`pixels`, `features`) and
-    L_stl (`style`); see `pair_losses`."""
+    """`Batch` -> what the generator got wrong: `adversarial`, L_tgt (`pixels`, `features`), L_stl
+    (`style`) and L_tex (`texture`); see `pair_losses`."""
 
-    def __init__(self, net: AdversarialGenerator, critic: Critic, features: VGGFeatures) -> None:
+    def __init__(self, net: AdversarialGenerator, critic: Critic, seen: Seen) -> None:
         super().__init__()
-        self.net, self.features = net, features
+        self.net, self.seen = net, seen
         self._critic = (critic,)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         painted = self.net(batch.source, batch.style).float()
         patches = self._judged(batch.source, painted)
-        with torch.no_grad():
-            seen, aim = self._features(batch.source), self._features(batch.target)
-        found = self._features(painted)
+        source, target = self.seen(batch)
+        found = self.seen.features(painted)
         weights = pair_weights(batch.similarity)
         pixel_weights = small_target_weights(batch.source, batch.target)
         pixels = pixel_loss(painted, batch.target, pixel_weights, confidence(patches))
         return {
             "adversarial": least_squares(patches, 1.0),
             "pixels": (weights * pixels).mean(),
-            "features": (weights * feature_loss(found, aim)).mean(),
-            "style": (weights * style_loss(seen, found, aim)).mean(),
+            "features": (weights * feature_loss(found, target)).mean(),
+            "style": (weights * style_loss(source, found, target)).mean(),
+            "texture": (weights * texture_loss(found, target)).mean(),
         }
 
     def _judged(self, source: Tensor, painted: Tensor) -> Tensor:
@@ -108,10 +136,6 @@ class PainterObjective(nn.Module):
             return critic(*augment(source, painted))[0]
         finally:
             critic.requires_grad_(True)
-
-    def _features(self, image: Tensor) -> dict[str, Tensor]:
-        found = self.features(image)
-        return {layer: found[layer] for layer in MATCHED}
 
 
 def config_of(recipe: DomainRecipe) -> AdversarialConfig:
@@ -123,18 +147,19 @@ def players(recipe: DomainRecipe, num_styles: int, features: VGGFeatures) -> lis
     """Who learns: first the critic, then the generator."""
     config = config_of(recipe)
     critic, generator = Critic(config), AdversarialGenerator(num_styles, config)
+    seen = Seen(features)
     found = factors(recipe, {**CRITIC_WEIGHTS, **PAINTER_WEIGHTS})
     return [
         Player(
             "critic",
             critic,
-            CriticObjective(critic, generator, features),
+            CriticObjective(critic, generator, seen),
             {name: found[name] for name in CRITIC_WEIGHTS},
         ),
         Player(
             "generator",
             generator,
-            PainterObjective(generator, critic, features),
+            PainterObjective(generator, critic, seen),
             {name: found[name] for name in PAINTER_WEIGHTS},
         ),
     ]

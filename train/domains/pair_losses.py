@@ -25,7 +25,14 @@ s the style of a picture, which here are the means and deviations of its channel
 
 what the generator did to the face must have the statistics of what the painter did to it.
 
-Either is weighted by the pair's similarity label: a target that has little in common with the face
+Means and deviations are a palette; strokes are not in them. Where a stroke lies is chance, and the
+mean of all that it might be is a blur, so pixels and features do not bring strokes either. A
+texture loss, which the documents do not have, compares what strokes are whatever their place, the
+Gram matrices G of the features (Gatys et al. 2016), relative to those of the target:
+
+    L_tex = mean_l |G(f_l(g)) - G(f_l(y))|^2 / |G(f_l(y))|^2.
+
+Each is weighted by the pair's similarity label: a target that has little in common with the face
 says little about how this face is painted.
 """
 
@@ -35,7 +42,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..losses import content_distance
+from ..losses import content_distance, gram_matrix, style_distance
 
 IMPORTANCE = 2.0
 """How much more a pixel of a busy place counts than one of a flat place."""
@@ -92,6 +99,15 @@ def style_loss(source: Features, painted: Features, target: Features) -> Tensor:
         wanted = statistics(target[layer].float() - seen.float())
         found = statistics(painted[layer].float() - seen.float())
         losses.append((wanted - found).square().mean(dim=1))
+    return torch.stack(losses).mean(dim=0)
+
+
+def texture_loss(painted: Features, target: Features) -> Tensor:
+    """L_tex of each pair -> (B,): mean over the layers."""
+    losses = [
+        style_distance(gram_matrix(found), gram_matrix(target[layer]))
+        for layer, found in painted.items()
+    ]
     return torch.stack(losses).mean(dim=0)
 
 

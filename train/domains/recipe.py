@@ -49,6 +49,8 @@ class DomainRecipe:
     """A generator of the shelf that a student begins as, in the style of the same name."""
     teacher_px: int = 0
     """The size at which a student's teacher paints; 0 is the one that it was trained at."""
+    learned_from: str = ""
+    """Pairs, or teacher and what that learned from, in words: written by the run, for the card."""
 
 
 def domain_recipe_from_dict(values: Mapping[str, Any], origin: str) -> DomainRecipe:

@@ -52,7 +52,12 @@ class DomainRun:
         players: Sequence[Player],
         process: Process,
     ) -> None:
-        self.recipe = replace(recipe, styles=list(pairs.styles), licence=pairs.licence)
+        self.recipe = replace(
+            recipe,
+            styles=list(pairs.styles),
+            licence=pairs.licence,
+            learned_from=pairs.origin,
+        )
         self.paths, self.pairs, self.process = paths, pairs, process
         self.players = list(players)
         self.objectives = [process.together(player.objective) for player in players]

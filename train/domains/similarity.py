@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,7 +22,11 @@ def descriptors(features: VGGFeatures, image: Tensor) -> Tensor:
     picture, so that a tint or a texture that lies over all of it does not count. All layers weigh
     the same, whatever their scale.
     """
-    found = features(image)
+    return described(features(image))
+
+
+def described(found: Mapping[str, Tensor]) -> Tensor:
+    """`descriptors` of pictures whose VGG features are there already, by layer -> (B, D)."""
     parts = []
     for layer in LAYERS:
         cells = F.adaptive_avg_pool2d(found[layer].float(), CELLS)

@@ -66,7 +66,8 @@ def taught_pairs(
     Raises:
         TrainError: too few faces, or the teacher does not know the style.
     """
-    known = teacher.recipe.styles
+    taught = teacher.recipe
+    known = taught.styles
     style = recipe.styles[0] if recipe.styles else known[0]
     if style not in known:
         raise TrainError(f"the teacher paints {', '.join(known)}, not '{style}'")
@@ -89,6 +90,8 @@ def taught_pairs(
         (style,),
         licence_of(recipe, teacher),
         tuple(faces.skipped),
+        f"{len(faces)} faces as painted by its teacher, network {taught.network}, recipe "
+        f"`{taught.name}`, {teacher.step} steps; that learned from {taught.learned_from}",
     )
 
 
