@@ -67,7 +67,7 @@ class Ground:
         return cls(
             faces,
             describe(features, faces),
-            channel_means(features, paintings),
+            channel_means(places[1]),
             true,
             true(places[1]),
             given(places[0]),
@@ -96,12 +96,12 @@ class Ground:
 def measure(painted: Tensor, ground: Ground, features: VGGFeatures) -> dict[str, Any]:
     """Figures of paintings (N, 3, S, S) of the faces, in [0, 1]."""
     source, result = ground.described, describe(features, painted)
-    answers = ground.components(place_means(features, painted))
+    places = place_means(features, painted)
     return {
         "identity_kept": round(float(similarity(source, result).mean()), 4),
         "identity_kept_shuffled": round(float(similarity(source, result.roll(1, 0)).mean()), 4),
-        "domain_distance": round(ground.domain_distance(channel_means(features, painted)), 4),
-        "conditional_distance": round(ground.conditional_distance(answers), 4),
+        "domain_distance": round(ground.domain_distance(channel_means(places)), 4),
+        "conditional_distance": round(ground.conditional_distance(ground.components(places)), 4),
     }
 
 

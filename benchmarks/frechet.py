@@ -23,18 +23,19 @@ Values = NDArray[np.float64]
 
 
 @torch.no_grad()
-def channel_means(features: VGGFeatures, pictures: Tensor) -> Values:
-    """What `frechet_distance` compares: pictures (N, 3, H, W) in [0, 1] -> (N, 256)."""
-    parts = [features(part, until=LAYER)[LAYER].mean(dim=(2, 3)) for part in pictures.split(PART)]
-    return torch.cat(parts).double().cpu().numpy()
-
-
-@torch.no_grad()
 def place_means(features: VGGFeatures, pictures: Tensor) -> Values:
-    """Means of the channels in 4 x 4 cells: pictures (N, 3, H, W) in [0, 1] -> (N, 256 * 16)."""
+    """Means of the channels in 4 x 4 cells: pictures (N, 3, H, W) in [0, 1] -> (N, 256 * 16).
+
+    H and W are multiples of 16.
+    """
     found = (features(part, until=LAYER)[LAYER] for part in pictures.split(PART))
     cells = [F.adaptive_avg_pool2d(part, CELLS).flatten(1) for part in found]
     return torch.cat(cells).double().cpu().numpy()
+
+
+def channel_means(places: Values) -> Values:
+    """Means of the channels over whole pictures, from `place_means` (N, 256 * 16) -> (N, 256)."""
+    return places.reshape(len(places), -1, CELLS**2).mean(axis=2)
 
 
 @dataclass(frozen=True, eq=False)

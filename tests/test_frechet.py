@@ -79,7 +79,8 @@ def test_components_keep_what_varies_most() -> None:
 def test_places_tell_a_picture_from_its_mirror_image_and_means_hardly_do() -> None:
     features, ramp = random_features(), torch.linspace(0, 1, 64).expand(1, 3, 64, 64)
     both = torch.cat([ramp, ramp.flip(3)])
-    means, places = channel_means(features, both), place_means(features, both)
+    places = place_means(features, both)
+    means = channel_means(places)
     assert means.shape == (2, 256) and places.shape == (2, 256 * 16)
 
     def apart(values: Values) -> float:
