@@ -78,7 +78,7 @@ def card(name: str, trained: Trained, result: Exported) -> str:
     num_weights = sum(p.numel() for p in trained.net.parameters())
     factors = ", ".join(f"{k} {v:g}" for k, v in recipe.weights.items()) or "the network's own"
     begun = f" Begun as `{recipe.start_from}`." if recipe.start_from else ""
-    faces = f" Faces: {', '.join(recipe.sources)}." if recipe.sources else ""
+    faces = f"Faces: {', '.join(recipe.sources)}. " if recipe.sources else ""
     return f"""# {name}
 
 {recipe.network}, {num_weights / 1e6:.2f} M weights, {trained.num_style_values} style values; paints
@@ -89,7 +89,8 @@ Weights SHA-256: `{result.weights_sha256}`.
 
 Recipe `{recipe.name}`: {trained.step} steps of {recipe.batch} faces at {recipe.size_px} px, Adam
 {recipe.learning_rate:g} with cosine decay, averaged weights, seed {recipe.seed}.{begun}
-Loss factors: {factors}.{faces} Styles: {", ".join(recipe.styles)}; features: VGG.
+Loss factors: {factors}.
+{faces}Styles: {", ".join(recipe.styles)}; features: VGG.
 Learned from {recipe.learned_from}.
 
 ## Fidelity
