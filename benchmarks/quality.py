@@ -63,12 +63,16 @@ Paint = Callable[[Pixels], Pixels]
 
 @dataclass(frozen=True)
 class Painter:
-    """Somebody who paints photos (H, W, 3) after one picture."""
+    """Somebody who paints photos (H, W, 3) after one picture.
+
+    `is_own`: by a style of one's own, which only its vector learned.
+    """
 
     name: str
     is_ours: bool
     picture: Path
     paint: Paint
+    is_own: bool = False
 
 
 def our_painters(options: argparse.Namespace) -> Iterator[Painter]:
@@ -81,16 +85,18 @@ def our_painters(options: argparse.Namespace) -> Iterator[Painter]:
         (bank[style.name], options.data / style.file)
         for style in recipe_of(bank.names, options.recipes).styles
     ]
+    num_of_bank = len(learned)
     for file, picture in options.own:
         own = load_styles(Path(file), engine.info.generator.num_style_values)
         bank.with_styles(own)  # refuses those of another generator
         learned += [(style, Path(picture)) for style in own]
-    for style, picture in learned:
+    for number, (style, picture) in enumerate(learned):
 
         def paint(photo: Pixels, style: Style = style) -> Pixels:
             return engine.stylize(photo, style)
 
-        yield Painter(f"rtstyle {style.name}", True, picture, paint)
+        is_own = number >= num_of_bank
+        yield Painter(f"rtstyle {style.name}", True, picture, paint, is_own)
 
 
 def recipe_of(names: Sequence[str], folder: Path) -> Recipe:
@@ -177,6 +183,8 @@ def measure(
             row["equivalent_iterations"] = equivalent_iterations(score.loss, curve)
         rows.append(row)
     found: dict[str, Any] = {"is_ours": painter.is_ours, "picture": painter.picture.name}
+    if painter.is_own:
+        found["is_own"] = True
     for key in dict.fromkeys(key for row in rows for key in row):
         found[key] = round(mean(row[key] for row in rows if key in row), 4)
     found["pairs_with_curve"] = sum("net_over_opt" in row for row in rows)
@@ -193,10 +201,12 @@ def luma_ssim(painted: Pixels, photo: Pixels) -> float:
 
 
 def verdict(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Mean and worst equivalent iterations of our styles against what is to be reached."""
+    """Mean and worst equivalent iterations of our bank against what is to be reached."""
     key = "equivalent_iterations"
-    ours = {n: r[key] for n, r in results.items() if r["is_ours"] and key in r}
-    rivals = {n: r[key] for n, r in results.items() if not r["is_ours"] and key in r}
+    known = {name: found for name, found in results.items() if key in found}
+    ours = {n: r[key] for n, r in known.items() if r["is_ours"] and not r.get("is_own")}
+    own = [r[key] for r in known.values() if r.get("is_own")]
+    rivals = [r[key] for r in known.values() if not r["is_ours"]]
     if not ours:
         return {"note": "no curves yet: run with --pairs"}
     worst = min(ours, key=lambda name: ours[name])
@@ -205,7 +215,8 @@ def verdict(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "mean": average,
         "worst": {worst: ours[worst]},
         "reached": average >= MEAN_TO_REACH and ours[worst] >= WORST_TO_REACH,
-        "mean_of_rivals": round(mean(rivals.values()), 1) if rivals else None,
+        "mean_of_own": round(mean(own), 1) if own else None,
+        "mean_of_rivals": round(mean(rivals), 1) if rivals else None,
     }
 
 

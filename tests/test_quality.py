@@ -187,4 +187,6 @@ def test_the_verdict_looks_at_the_mean_and_the_worst_of_ours() -> None:
     assert verdict(good)["mean_of_rivals"] == 10
     assert not verdict({**good, "b": result(24)})["reached"]
     assert not verdict({"a": result(49), "b": result(49)})["reached"]
+    own = verdict({**good, "own": {**result(5), "is_own": True}})
+    assert own["reached"] and own["mean_of_own"] == 5 and own["mean"] == verdict(good)["mean"]
     assert "note" in verdict({"a": {"is_ours": True}})
