@@ -29,6 +29,7 @@ from train.own_style import SHIPPED_PHOTOS
 
 from .machine import RESULTS, machine_facts
 from .measure import write_result
+from .quality import FEATURES
 from .style_strength import StyleStrength
 
 SCHEMA = 1
@@ -58,7 +59,7 @@ def main() -> None:
     for file in options.fused:
         styles += load_styles(file, engine.info.generator.num_style_values)
     bank.with_styles(styles[len(pictures) :])  # refuses those of another generator
-    strength = StyleStrength(options.data / "features/vgg16_relu4_3_fp16.pth")
+    strength = StyleStrength(options.data / FEATURES)
     seen = photos()
     table: dict[str, dict[str, float]] = {}
     columns = [("photo", list(seen.values()))]
