@@ -64,14 +64,15 @@ class Gatys:
     """Scores paintings, and paints by optimisation, with fixed losses.
 
     Args:
-        features: uncalibrated; they are given unit rms on `photos`.
+        features: uncalibrated, on the device that is to do the work; they are given unit rms on
+            `photos`.
         photos: (H, W, 3), all of one size.
         protocol: weights and sizes.
     """
 
     def __init__(self, features: VGGFeatures, photos: Sequence[Pixels], protocol: Protocol) -> None:
         self.features, self.protocol = features, protocol
-        self.features.calibrate([to_tensor(photo) for photo in photos])
+        self.features.calibrate([self._tensor(photo) for photo in photos])
 
     @torch.no_grad()
     def targets(self, picture: Path) -> dict[str, Tensor]:
@@ -79,13 +80,13 @@ class Gatys:
         with Image.open(picture) as opened:
             image = opened.convert("RGB")
         scale = self.protocol.style_short_side_px / min(image.size)
-        found = self.features(picture_tensor(image, scale)[None])
+        found = self.features(picture_tensor(image, scale)[None].to(self.features.mean.device))
         return {layer: gram_matrix(features) for layer, features in found.items()}
 
     @torch.no_grad()
     def score(self, painted: Pixels, content: Tensor, targets: dict[str, Tensor]) -> Score:
         """Losses of `painted` (H, W, 3) as a painting of the photo with that `content`."""
-        found = self.features(to_tensor(painted))
+        found = self.features(self._tensor(painted))
         content, style = self._terms(found, content, targets)
         return Score(content.item(), style.item(), self._total(content, style).item())
 
@@ -103,7 +104,7 @@ class Gatys:
         def evaluate() -> Tensor:
             with torch.no_grad():
                 image.clamp_(0, 1)
-            with torch.autocast("cpu", torch.bfloat16, enabled=protocol.bfloat16):
+            with torch.autocast(image.device.type, torch.bfloat16, enabled=protocol.bfloat16):
                 found = self.features(image)
             loss = self._total(*self._terms(found, content, targets))
             (gradient,) = torch.autograd.grad(loss, image)
@@ -125,16 +126,20 @@ class Gatys:
 
     def _start(self, photo: Pixels) -> Tensor:
         """Where L-BFGS begins, (1, 3, H, W)."""
-        start = to_tensor(photo)
+        start = self._tensor(photo)
         if self.protocol.start == "photo":
             return start
         random = torch.Generator().manual_seed(0)
-        return (0.5 + torch.randn(start.shape, generator=random) / 255).clamp(0, 1)
+        noise = torch.randn(start.shape, generator=random).to(start.device)
+        return (0.5 + noise / 255).clamp(0, 1)
 
     @torch.no_grad()
     def content(self, photo: Pixels) -> Tensor:
         """Content features (1, C, H / 4, W / 4) of a photo (H, W, 3)."""
-        return self.features(to_tensor(photo), until=CONTENT_LAYER)[CONTENT_LAYER]
+        return self.features(self._tensor(photo), until=CONTENT_LAYER)[CONTENT_LAYER]
+
+    def _tensor(self, pixels: Pixels) -> Tensor:
+        return to_tensor(pixels).to(self.features.mean.device)
 
     def _terms(
         self, found: dict[str, Tensor], content: Tensor, targets: dict[str, Tensor]

@@ -231,7 +231,9 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     protocol = protocol_of(options.data, options.start)
     photos = read_photos(options.data, protocol.photo_px)
-    gatys = Gatys(load_features(options.data / FEATURES), list(photos.values()), protocol)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    features = load_features(options.data / FEATURES).to(device)
+    gatys = Gatys(features, list(photos.values()), protocol)
     photos = dict(list(photos.items())[: options.photos])
     cache = CurveCache(options.curves / f"quality_curves_{options.start}.json", protocol)
     if options.pictures:

@@ -114,7 +114,8 @@ def train(options: argparse.Namespace) -> None:
 def short_run(recipe: Recipe, paths: Paths, start: Path | None = None) -> None:
     """Train as `recipe` says, from a checkpoint or from nothing; the losses go to stderr."""
     features = load_features(paths.data / FEATURES)
-    run = PerceptualRun(recipe, paths, features, torch.device("cpu"))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    run = PerceptualRun(recipe, paths, features, device)
     if start is not None:
         run.start_from(start)
 

@@ -18,6 +18,8 @@ from train.errors import TrainError
 from train.export import export
 from train.features import LAYERS, VGGFeatures, load_features
 from train.loop import Paths, learning_rate, train
+from train.losses import random_flow
+from train.objective import Sample
 from train.perceptual import PerceptualRun
 from train.recipe import Recipe, StylePicture, Weights, load_recipe
 
@@ -100,12 +102,13 @@ def test_a_resumed_run_makes_the_same_steps(make_run: Callable[..., PerceptualRu
 
 def test_training_lowers_the_loss(make_run: Callable[..., PerceptualRun]) -> None:
     run = make_run(mixture_share=0.0, steps=1000, learning_rate=1e-2)
-    fixed = run.photos.batch(2, torch.default_generator), torch.eye(2)
+    photos = run.photos.batch(2, torch.default_generator)
+    sample = Sample(photos, torch.eye(2), random_flow(2, 32, 32))
 
     def loss() -> float:
         torch.manual_seed(3)
         with torch.no_grad():
-            terms = run._losses(*fixed)
+            terms = run.objective.terms(run.model, sample, True)
         return float(sum(vars(run.recipe.weights)[name] * value for name, value in terms.items()))
 
     before = loss()

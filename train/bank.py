@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -39,14 +41,21 @@ def trained(saved: Checkpoint) -> tuple[StyledGenerator, Recipe]:
     return model.eval(), recipe
 
 
-def random_mixtures(count: int, num_styles: int, num_mixed: int, *, max_parts: int = 3) -> Tensor:
-    """Weights (count, num_styles): one style a row, mixtures in the last `num_mixed` rows."""
+def random_mixtures(
+    count: int, frequencies: Sequence[float], num_mixed: int, *, max_parts: int = 3
+) -> Tensor:
+    """Weights (count, S): one style a row, mixtures in the last `num_mixed` rows.
+
+    `frequencies` says how often each of the S styles is picked, relative to the others.
+    """
+    num_styles = len(frequencies)
+    often = torch.tensor(frequencies)
     weights = torch.zeros(count, num_styles)
     for row in range(count):
         parts = 1
         if row >= count - num_mixed:
             parts = int(torch.randint(2, min(max_parts, num_styles) + 1, ()))
-        picks = torch.randperm(num_styles)[:parts]
+        picks = torch.multinomial(often, parts)
         shares = -torch.log(torch.rand(parts).clamp(min=1e-6))
         weights[row, picks] = shares / shares.sum()
     return weights

@@ -107,6 +107,15 @@ class PhotoCrops:
                 f"at least {min_photos} are needed, each at least {min_side_px} px wide and high"
             )
 
+    @property
+    def num_bytes(self) -> int:
+        """What the photos take in memory."""
+        return sum(photo.nbytes for photo in self.photos)
+
+    def to(self, device: torch.device) -> None:
+        """Keep the photos, and cut the crops, on the device."""
+        self.photos = [photo.to(device) for photo in self.photos]
+
     def mark(self, draw: Callable[[Sequence[Tensor]], Sequence[Tensor]]) -> None:
         """Let `draw` say something about each photo (3, H, W) uint8, as (1, H, W) uint8.
 
@@ -143,6 +152,10 @@ class FramePairs:
     def __init__(self, films: Sequence[Path], size: int) -> None:
         self.size = size
         self.films = [_read_film(film) for film in films]
+
+    def to(self, device: torch.device) -> None:
+        """Keep the frames, and cut the crops, on the device."""
+        self.films = [film.to(device) for film in self.films]
 
     def stills(self) -> list[Tensor]:
         """Frames half a second apart or more, (3, H, W) uint8."""

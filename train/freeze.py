@@ -28,7 +28,7 @@ def freeze(model: StyledGenerator, photos: Iterable[Tensor]) -> StyledGenerator:
     convs = model.net.conditional_convs
     moments = _moments(model, convs, photos)
     config = replace(model.net.config, normalisation="frozen")
-    frozen = StyledGenerator(len(model.styles), config)
+    frozen = StyledGenerator(len(model.styles), config).to(model.styles.device)
     frozen.net.load_state_dict(model.net.state_dict())
     table = model.styles.clone()
     start = 0

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 WARM_UP_STEPS = 100
 FINAL_LEARNING_RATE_SHARE = 0.03
@@ -76,12 +76,12 @@ def learning_rate(recipe: Plan, step: int) -> float:
 
 def averaged(model: nn.Module, decay: float) -> AveragedModel:
     """A running average of the model's weights, which follows fast at first."""
-    return AveragedModel(
-        model,
-        avg_fn=lambda mean, new, count: torch.lerp(
-            new, mean, min(decay, (1 + float(count)) / (10 + float(count)))
-        ),
-    )
+
+    def follow(means: Any, news: Any, count: Any) -> None:
+        kept = min(decay, (1 + float(count)) / (10 + float(count)))
+        get_ema_multi_avg_fn(kept)(means, news, count)
+
+    return AveragedModel(model, multi_avg_fn=follow)
 
 
 def train(run: Run, report: Report) -> None:

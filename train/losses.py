@@ -48,23 +48,28 @@ def total_variation(image: Tensor) -> Tensor:
 
 
 def random_flow(
-    batch: int, height: int, width: int, *, max_shift_px: float = 10.0, bend_px: float = 8.0
+    batch: int,
+    height: int,
+    width: int,
+    *,
+    max_shift_px: float = 10.0,
+    bend_px: float = 8.0,
+    device: torch.device | str = "cpu",
 ) -> Tensor:
     """Smooth random motion (B, H, W, 2) in pixels: a shift per picture and a gentle bending."""
     shift = (torch.rand(batch, 1, 1, 2) * 2 - 1) * max_shift_px
     coarse = torch.randn(batch, 2, max(2, height // 100 + 1), max(2, width // 100 + 1)) * bend_px
-    bend = F.interpolate(coarse, (height, width), mode="bicubic", align_corners=True)
-    return bend.permute(0, 2, 3, 1) + shift
+    size = (height, width)
+    bend = F.interpolate(coarse.to(device), size, mode="bicubic", align_corners=True)
+    return bend.permute(0, 2, 3, 1) + shift.to(device)
 
 
 def warp(image: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
     """Sample `image` (B, C, H, W) at x + flow(x); also the mask (B, 1, H, W) of what lay inside."""
     _, _, h, w = image.shape
-    y, x = torch.meshgrid(
-        torch.arange(h, device=image.device), torch.arange(w, device=image.device), indexing="ij"
-    )
-    at = torch.stack([x, y], dim=-1) + flow
-    grid = at * 2 / torch.tensor([w - 1, h - 1], device=image.device) - 1
+    x = (torch.arange(w, device=image.device) + flow[..., 0]) * 2 / (w - 1) - 1
+    y = (torch.arange(h, device=image.device)[:, None] + flow[..., 1]) * 2 / (h - 1) - 1
+    grid = torch.stack([x, y], dim=-1)
     warped = F.grid_sample(image, grid, align_corners=True, padding_mode="border")
     inside = (grid.abs() <= 1).all(dim=-1)[:, None]
     return warped, inside.to(image.dtype)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from . import losses
@@ -21,23 +21,20 @@ from .checkpoint import (
 )
 from .data import FramePairs, PhotoCrops, load_picture
 from .errors import TrainError
-from .features import CONTENT_LAYER, CONTENT_STRIDE, VGGFeatures
+from .features import CONTENT_STRIDE, VGGFeatures
 from .freeze import freeze
 from .generators import UnshuffleConfig
 from .importance import find_faces, importance_map
 from .loop import Paths, averaged, learning_rate
+from .objective import Objective, Sample
 from .recipe import Recipe
+from .replay import Replayed
 from .sheet import make_sheet
 
 STYLE_RATE = 5.0
 """Learning rate of the style table relative to the network's: each style is in few batches."""
 MAX_GRADIENT_NORM = 1.0
 CALIBRATION_BATCHES = 16
-CROP_SHARE = 0.625
-"""Side of the crop of a crop, for equivariance."""
-
-Features = dict[str, Tensor]
-"""By layer."""
 
 
 class PerceptualRun:
@@ -55,11 +52,11 @@ class PerceptualRun:
         )
         if recipe.importance:
             self.photos.mark(find_faces)
-        self.features = features.to(device)
-        self.features.calibrate(self._photos(CALIBRATION_BATCHES))
-        self.grams = self._style_grams(recipe.style_short_side_px)
-        if recipe.weights.coarse_style:
-            self.coarse_grams = self._style_grams(recipe.style_short_side_px // 2)
+        if device.type == "cuda" and self.photos.num_bytes < torch.cuda.mem_get_info(device)[0] / 4:
+            self.photos.to(device)
+            self.clips.to(device)
+        features.to(device).calibrate(self._photos(CALIBRATION_BATCHES))
+        self.objective = Objective(recipe, paths.data, features, device)
         config = UnshuffleConfig(**recipe.generator)
         self._begin(StyledGenerator(len(recipe.style_names), config))
 
@@ -72,32 +69,60 @@ class PerceptualRun:
         """Train `model` from here on."""
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
         self.average = averaged(self.model, self.recipe.average_decay)
+        on_gpu = self.device.type == "cuda"
         self.optimizer = torch.optim.Adam(
             [
                 {"params": list(self.model.net.parameters()), "share": 1.0},
                 {"params": [self.model.styles], "share": STYLE_RATE},
-            ]
+            ],
+            capturable=on_gpu,
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = torch.zeros((), device=self.device)
+        learns = {asks: partial(self._learn, asks) for asks in (False, True)}
+        # Crops of crops lie elsewhere in each step, which a graph cannot follow.
+        can_replay = on_gpu and not self.recipe.weights.equivariance
+        self._learns: dict[bool, Callable[..., Tensor]] = (
+            {asks: Replayed(learn) for asks, learn in learns.items()} if can_replay else {**learns}
         )
         self.step = 0
 
     def advance(self) -> dict[str, float]:
         """One optimizer step on a fresh batch."""
         recipe = self.recipe
-        batch = self.photos.marked_batch(recipe.batch, torch.default_generator).to(self.device)
         num_mixed = round(recipe.batch * recipe.mixture_share)
-        weights = random_mixtures(recipe.batch, len(recipe.style_names), num_mixed)
+        weights = random_mixtures(recipe.batch, recipe.style_frequencies, num_mixed)
+        sample = self._sample(weights.to(self.device))
+        rate = learning_rate(recipe, self.step)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["share"] * learning_rate(recipe, self.step)
-        terms = self._losses(batch[:, :3], weights.to(self.device), self._importance(batch))
-        factors = asdict(recipe.weights)
+            group["lr"].fill_(group["share"] * rate)
+        terms = self._learns[bool(weights[:, 0].any())](*sample)
+        self.average.update_parameters(self.model)
+        self.step += 1
+        return dict(zip(self._term_names, terms.tolist(), strict=True))
+
+    def _sample(self, weights: Tensor) -> Sample:
+        """Fresh photos to be painted in mixtures (B, S) of the styles."""
+        recipe = self.recipe
+        batch = self.photos.marked_batch(len(weights), torch.default_generator).to(self.device)
+        image = batch[:, :3]
+        flow = losses.random_flow(len(image), *image.shape[2:], device=self.device)
+        pair = None
+        if recipe.weights.frame_difference:
+            pair = self.clips.pair(torch.default_generator).to(self.device)
+        return Sample(image, weights, flow, self._importance(batch), pair)
+
+    def _learn(self, asks_original: bool, *tensors: Tensor | None) -> Tensor:
+        """Lower the losses of a `Sample`; returns the total and the terms, in one tensor."""
+        terms = self.objective.terms(self.model, Sample(*tensors), asks_original)  # type: ignore
+        factors = asdict(self.recipe.weights)
         total = torch.stack([factors[name] * value for name, value in terms.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), MAX_GRADIENT_NORM)
         self.optimizer.step()
-        self.average.update_parameters(self.model)
-        self.step += 1
-        return {"total": total.item(), **{name: value.item() for name, value in terms.items()}}
+        self._term_names = ["total", *terms]
+        return torch.stack([total, *terms.values()]).detach()
 
     def _importance(self, batch: Tensor) -> Tensor | None:
         """How much each place of the content features counts; None where all count the same."""
@@ -107,62 +132,6 @@ class PerceptualRun:
         image, faces = batch[:, :3], batch[:, 3:]
         size = image.shape[2] // CONTENT_STRIDE, image.shape[3] // CONTENT_STRIDE
         return 1 + share * (importance_map(image, faces, size) - 1)
-
-    def _losses(
-        self, image: Tensor, weights: Tensor, importance: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """Loss terms, named as in `Weights`, for photos (B, 3, H, W) and style weights (B, S)."""
-        flow = losses.random_flow(len(image), image.shape[2], image.shape[3]).to(self.device)
-        disturbed = losses.disturb(image, flow)
-        with torch.autocast(self.device.type, torch.bfloat16):
-            with torch.no_grad():
-                # The photo's own style is asked for only by `original`, index 0.
-                seen = self.features(image, "relu4_3" if weights[:, 0].any() else CONTENT_LAYER)
-            painted = self.model(torch.cat([image, disturbed]), weights.repeat(2, 1))
-            output, disturbed_output = painted.float().chunk(2)
-            found = self.features(output)
-        content = losses.content_distance(found[CONTENT_LAYER], seen[CONTENT_LAYER], importance)
-        pixels = (output - image).abs().mean(dim=(1, 2, 3))
-        return {
-            "content": content.mean(),
-            "style": _style_loss(found, seen, self.grams, weights),
-            "total_variation": losses.total_variation(output),
-            "stability": losses.compound_regularisation(output, disturbed_output, flow),
-            "identity": (weights[:, 0] * pixels).mean(),
-            **self._further_losses(image, output, weights),
-        }
-
-    def _further_losses(self, image: Tensor, output: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """Terms that cost another pass, where the recipe gives them a weight."""
-        terms = {}
-        with torch.autocast(self.device.type, torch.bfloat16):
-            if self.recipe.weights.equivariance:
-                multiple = self.model.net.config.size_multiple
-                size = int(image.shape[2] * CROP_SHARE) // multiple * multiple
-                rows, columns = losses.random_crop(image, size, multiple)
-                part = self.model(image[..., rows, columns], weights).float()
-                terms["equivariance"] = (output[..., rows, columns] - part).abs().mean()
-            if self.recipe.weights.coarse_style:
-                found = self.features(F.avg_pool2d(output, 2))
-                with torch.no_grad():
-                    seen = self.features(F.avg_pool2d(image, 2)) if weights[:, 0].any() else {}
-                terms["coarse_style"] = _style_loss(found, seen, self.coarse_grams, weights)
-            if self.recipe.weights.frame_difference:
-                pair = self.clips.pair(torch.default_generator).to(self.device)
-                painted = self.model(pair, weights[:1].repeat(2, 1)).float()
-                terms["frame_difference"] = losses.frame_difference(painted, pair)
-        return terms
-
-    def _style_grams(self, short_side_px: int) -> Features:
-        """{layer: Gram matrices (S - 1, C, C)} of the style pictures."""
-        grams: dict[str, list[Tensor]] = {}
-        for style in self.recipe.styles:
-            picture = load_picture(self.paths.data / style.file, short_side=short_side_px)
-            with torch.no_grad():
-                found = self.features(picture[None].to(self.device))
-            for layer, features in found.items():
-                grams.setdefault(layer, []).append(losses.gram_matrix(features))
-        return {layer: torch.cat(matrices) for layer, matrices in grams.items()}
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -196,7 +165,7 @@ class PerceptualRun:
                 f"{model.net.config.asdict()} instead of {config.asdict()}"
             )
         if model.net.config != config:
-            model = freeze(model, self._photos(CALIBRATION_BATCHES))
+            model = freeze(model.to(self.device), self._photos(CALIBRATION_BATCHES))
         rows = dict(zip(known.style_names, model.styles.detach(), strict=True))
         mean = model.styles.detach().mean(dim=0)
         model.styles = torch.nn.Parameter(
@@ -235,18 +204,3 @@ class PerceptualRun:
         from torchvision.transforms.functional import to_tensor
 
         return to_tensor(sheet)
-
-
-def _style_loss(found: Features, seen: Features, grams: Features, weights: Tensor) -> Tensor:
-    """Mean distance of a painting's features from the mixtures (B, S) of styles aimed at.
-
-    `grams` are those of all pictures but `original`, which stands for the photo's own style, told
-    from what is `seen` in it; where no mixture contains it, nothing has to be.
-    """
-    distances = []
-    for layer, features in found.items():
-        target = torch.einsum("bs,scd->bcd", weights[:, 1:], grams[layer])
-        if layer in seen and weights[:, 0].any():
-            target = target + weights[:, :1, None] * losses.gram_matrix(seen[layer])
-        distances.append(losses.style_distance(losses.gram_matrix(features), target))
-    return torch.stack(distances).mean()

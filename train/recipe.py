@@ -43,6 +43,8 @@ class StylePicture:
     author: str = ""
     year: str = ""
     licence: str = ""
+    frequency: float = 1.0
+    """How often it is trained, relative to the others; a style that learns slowly, more often."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,11 @@ class Recipe:
     def style_names(self) -> list[str]:
         """`original`, then the styles with a picture: the order of the rows in the style table."""
         return [ORIGINAL, *(style.name for style in self.styles)]
+
+    @property
+    def style_frequencies(self) -> list[float]:
+        """How often each is trained, in the same order."""
+        return [1.0, *(style.frequency for style in self.styles)]
 
 
 def recipe_from_dict(values: dict[str, Any], origin: str) -> Recipe:

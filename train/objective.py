@@ -1,0 +1,134 @@
+"""What perceptual training lowers: the loss terms of a sample, named as in `Weights`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from . import losses
+from .bank import StyledGenerator
+from .data import load_picture
+from .features import CONTENT_LAYER, VGGFeatures
+from .recipe import Recipe
+
+CROP_SHARE = 0.625
+"""Side of the crop of a crop, for equivariance."""
+
+Features = dict[str, Tensor]
+"""By layer."""
+
+
+class Sample(NamedTuple):
+    """What one step looks at.
+
+    Photos (B, 3, H, W) in [0, 1], mixtures of styles (B, S), the motion of the disturbed photos
+    (B, H, W, 2), and if wanted the importance of places of the content features (B, 1, h, w), and
+    two successive frames (2, 3, H, W).
+    """
+
+    image: Tensor
+    weights: Tensor
+    flow: Tensor
+    importance: Tensor | None = None
+    pair: Tensor | None = None
+
+
+class Objective:
+    """The losses that a recipe asks for.
+
+    Args:
+        recipe: its styles and its weights are used; a term without a weight is not computed.
+        data: folder of the style pictures.
+        features: calibrated, on the device.
+        device: of the samples.
+    """
+
+    def __init__(
+        self, recipe: Recipe, data: Path, features: VGGFeatures, device: torch.device
+    ) -> None:
+        self.weights, self.features, self.device = recipe.weights, features, device
+        files = [data / style.file for style in recipe.styles]
+        self.grams = self._style_grams(files, recipe.style_short_side_px)
+        if self.weights.coarse_style:
+            self.coarse_grams = self._style_grams(files, recipe.style_short_side_px // 2)
+
+    def terms(
+        self, model: StyledGenerator, sample: Sample, asks_original: bool
+    ) -> dict[str, Tensor]:
+        """Loss terms. `asks_original`: whether the photo's own style is part of any mixture, which
+        is seldom and costs a fifth more."""
+        image, weights, flow, importance, pair = sample
+        disturbed = losses.disturb(image, flow)
+        with self._autocast():
+            with torch.no_grad():
+                seen = self.features(image, "relu4_3" if asks_original else CONTENT_LAYER)
+            painted = model(torch.cat([image, disturbed]), weights.repeat(2, 1))
+            output, disturbed_output = painted.float().chunk(2)
+            found = self.features(output)
+        content = losses.content_distance(found[CONTENT_LAYER], seen[CONTENT_LAYER], importance)
+        pixels = (output - image).abs().mean(dim=(1, 2, 3))
+        terms = {
+            "content": content.mean(),
+            "style": _style_loss(found, seen if asks_original else {}, self.grams, weights),
+            "total_variation": losses.total_variation(output),
+            "stability": losses.compound_regularisation(output, disturbed_output, flow),
+            "identity": (weights[:, 0] * pixels).mean(),
+        }
+        if self.weights.equivariance:
+            terms["equivariance"] = self._equivariance(model, sample, output)
+        if self.weights.coarse_style:
+            terms["coarse_style"] = self._coarse_style(sample, output, asks_original)
+        if pair is not None:
+            with self._autocast():
+                painted = model(pair, weights[:1].repeat(2, 1)).float()
+            terms["frame_difference"] = losses.frame_difference(painted, pair)
+        return terms
+
+    def _equivariance(self, model: StyledGenerator, sample: Sample, output: Tensor) -> Tensor:
+        """How far a crop's painting is from the crop of the painting."""
+        multiple = model.net.config.size_multiple
+        size = int(output.shape[2] * CROP_SHARE) // multiple * multiple
+        rows, columns = losses.random_crop(output, size, multiple)
+        with self._autocast():
+            part = model(sample.image[..., rows, columns], sample.weights).float()
+        return (output[..., rows, columns] - part).abs().mean()
+
+    def _coarse_style(self, sample: Sample, output: Tensor, asks_original: bool) -> Tensor:
+        """The style loss of paintings and pictures at half of their size."""
+        with self._autocast():
+            found = self.features(F.avg_pool2d(output, 2))
+            with torch.no_grad():
+                seen = self.features(F.avg_pool2d(sample.image, 2)) if asks_original else {}
+        return _style_loss(found, seen, self.coarse_grams, sample.weights)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    @torch.no_grad()
+    def _style_grams(self, files: list[Path], short_side_px: int) -> Features:
+        """{layer: Gram matrices (S - 1, C, C)} of the style pictures."""
+        grams: dict[str, list[Tensor]] = {}
+        for file in files:
+            picture = load_picture(file, short_side=short_side_px)
+            for layer, features in self.features(picture[None].to(self.device)).items():
+                grams.setdefault(layer, []).append(losses.gram_matrix(features))
+        return {layer: torch.cat(matrices) for layer, matrices in grams.items()}
+
+
+def _style_loss(found: Features, seen: Features, grams: Features, weights: Tensor) -> Tensor:
+    """Mean distance of a painting's features from the mixtures (B, S) of styles aimed at.
+
+    `grams` are those of all pictures but `original`, which stands for the photo's own style, told
+    from what is `seen` in it; where no mixture contains it, that may be empty.
+    """
+    distances = []
+    for layer, features in found.items():
+        target = torch.einsum("bs,scd->bcd", weights[:, 1:], grams[layer])
+        if layer in seen:
+            target = target + weights[:, :1, None] * losses.gram_matrix(seen[layer])
+        distances.append(losses.style_distance(losses.gram_matrix(features), target))
+    return torch.stack(distances).mean()
