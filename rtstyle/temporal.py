@@ -21,12 +21,9 @@ from .frame import Mask, Motion, Pixels, positions
 MIN_FRESH_SHARE = 0.2
 """Of the new painting there is never less where anything moves."""
 
-SHARPENING = 2.0
-"""The detail that the last painting lacks is added to it twice over: warped and averaged again and
-again it loses some each time."""
-
-MIN_SHARPENING, MAX_SHARPENING = 0.1, 2.0
-"""Less is not worth its time."""
+MIN_SHARPENING, MAX_SHARPENING = 0.05, 1.0
+"""Detail that the last painting lacks is added to it up to this share; less is not worth its
+time."""
 
 DETAIL_PX = 5
 """Detail is what differs from the mean of so many pixels to a side."""
@@ -49,7 +46,7 @@ STRIP_TILES = 3
 SPOT_PX = 5
 """Side of the spots whose mean colours are compared, in half of the small picture: 40 px (720p)."""
 
-SPOT_TAU = 40.0
+SPOT_TAU = 50.0
 """Levels of 255 by which the mean colours may differ before the last painting counts for little."""
 
 # The fourth power, since strokes that flicker differ by 20 levels and seams that stay by 60.
@@ -146,7 +143,7 @@ def smoothed(
         motion: since the last frame; None at the start of a scene.
         past: what this function returned for the last frame; None at the start of a scene.
         smooth: 0 gives `fresh` unchanged; 1 the most smoothing. The share of the new painting
-            falls as 0.2 ** sqrt(smooth) where the flow is sure, and is 1 where it is lost.
+            falls as 0.2 ** cbrt(smooth) where the flow is sure, and is 1 where it is lost.
         holds: whether what did not move stays as it was, bit by bit.
     """
     if smooth == 0 or motion is None or motion.is_cut or past is None:
@@ -154,7 +151,7 @@ def smoothed(
     still = motion.still if holds else np.zeros_like(motion.still)
     if still.all():
         return past
-    most = 1 - MIN_FRESH_SHARE**smooth**0.5
+    most = 1 - MIN_FRESH_SHARE**smooth ** (1 / 3)
     share = most * motion.reliable
     share *= _agreement(fresh, past, motion.flow)
     flow = motion.flow
@@ -254,7 +251,7 @@ def _sharpen(moved: Pixels, fresh: Pixels, history: Weights, most: int) -> None:
     middle = slice(rows, len(moved) - rows)
     followed = cv2.inRange(history[middle], most // 2, most)  # type: ignore[call-overload]
     new, old = (_detail(each[middle], followed) for each in (fresh, moved))
-    gain = min(SHARPENING * (new / max(old, 1) - 1), MAX_SHARPENING)
+    gain = min(new / max(old, 1) - 1, MAX_SHARPENING)
     if gain < MIN_SHARPENING:
         return
     mean = cv2.blur(moved, (DETAIL_PX, DETAIL_PX))
@@ -264,7 +261,7 @@ def _sharpen(moved: Pixels, fresh: Pixels, history: Weights, most: int) -> None:
     cv2.copyTo(sharp, cv2.compare(history, most, cv2.CMP_LE), moved)  # type: ignore[call-overload]
 
 
-def _detail(pixels: Pixels, where: Weights) -> float:
+def _detail(pixels: Pixels, where: cv2.typing.MatLike) -> float:
     """Levels by which green, most of what is seen, differs from its surroundings on average."""
     green = cv2.extractChannel(pixels, 1)
     return cv2.mean(cv2.absdiff(green, cv2.blur(green, (DETAIL_PX, DETAIL_PX))), where)[0]

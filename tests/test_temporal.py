@@ -68,7 +68,7 @@ def test_without_a_past_that_applies_the_painting_is_untouched(
 @pytest.mark.parametrize("smooth", [0.3, 0.5, 1.0])
 def test_share_of_the_new_painting(smooth: float) -> None:
     shown = smoothed(grain(120), motion(), plain(120), smooth)
-    fresh_share = MIN_FRESH_SHARE**smooth**0.5
+    fresh_share = MIN_FRESH_SHARE**smooth ** (1 / 3)
     assert fresh_share >= MIN_FRESH_SHARE
     expected = 120 + fresh_share * (grain(120).astype(float) - 120)
     assert np.abs(shown - expected).max() <= 1.5
