@@ -33,6 +33,10 @@ less exact."""
 ASTRAY_PX2 = 0.25
 """So far, squared, a way there and back may miss its start, on the picture of half size."""
 
+TORN_PX = 4.0
+"""Flow that differs so much between neighbours is not to be followed there: what lies between its
+two ends would be drawn together to a line."""
+
 RESIDUAL_TAU = 6.0
 """Levels of 255 by which the warped last frame may miss before the warp counts for little."""
 
@@ -120,8 +124,8 @@ def _shrink(pixels: Pixels) -> Pixels:
 def _flow(small: Pixels, last: Pixels) -> tuple[NDArray[np.float32], Mask, float]:
     """Flow from the frame to the last one, how far it explains the frame, and the mean difference.
 
-    Reliable is exp(-(miss / tau)^2) where the flow there and back agree, else 0. Flow is found on
-    the picture at half of its size.
+    Reliable is exp(-(miss / tau)^2) where the flow there and back agree, else 0, and where the
+    flow tears. Flow is found on the picture at half of its size.
     """
     luma, last_luma = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (small, last))
     height, width = luma.shape
@@ -133,12 +137,18 @@ def _flow(small: Pixels, last: Pixels) -> tuple[NDArray[np.float32], Mask, float
     moved = cv2.remap(last_luma, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     apart, unmoved_apart = (_averaged(cv2.absdiff(luma, each)) for each in (moved, last_luma))
     unmoved = cv2.compare(cv2.add(unmoved_apart, 1), apart, cv2.CMP_LT)  # type: ignore[call-overload]
-    known = cv2.bitwise_or(returns, unmoved)
+    back = cv2.copyTo(np.zeros_like(back), unmoved, back)
+    known = cv2.bitwise_and(cv2.bitwise_or(returns, unmoved), _whole(back))
     miss = _miss(luma, cv2.copyTo(last_luma, unmoved, moved))
     reliable = cv2.multiply(cv2.LUT(miss, RELIABLE_AT_MISS), known, scale=1 / 255, dtype=cv2.CV_32F)
-    back = cv2.copyTo(np.zeros_like(back), unmoved, back)
     difference = float(cv2.min(apart, unmoved_apart).mean())
     return np.asarray(back, np.float32), np.asarray(reliable, np.float32), difference
+
+
+def _whole(flow: cv2.typing.MatLike) -> cv2.typing.MatLike:
+    """255 where the flow (h, w, 2) is much the same as around it, 0 where it tears."""
+    spread = cv2.subtract(cv2.dilate(flow, NEIGHBOURS), cv2.erode(flow, NEIGHBOURS))
+    return cv2.inRange(spread, (0, 0), (TORN_PX, TORN_PX))  # type: ignore[call-overload]
 
 
 def _miss(luma: cv2.typing.MatLike, explained: cv2.typing.MatLike) -> cv2.typing.MatLike:

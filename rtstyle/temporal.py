@@ -46,7 +46,7 @@ STRIP_TILES = 3
 SPOT_PX = 5
 """Side of the spots whose mean colours are compared, in half of the small picture: 40 px (720p)."""
 
-SPOT_TAU = 50.0
+SPOT_TAU = 55.0
 """Levels of 255 by which the mean colours may differ before the last painting counts for little."""
 
 # The fourth power, since strokes that flicker differ by 20 levels and seams that stay by 60.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rtstyle.frame import Pixels
-from rtstyle.motion import SETTLE_FRAMES, TILE_PX, Seen, analyse
+from rtstyle.motion import SETTLE_FRAMES, TILE_PX, TORN_PX, Seen, analyse
 
 HD = (720, 1280)
 
@@ -136,6 +136,22 @@ def test_what_was_hidden_is_not_explained() -> None:
     assert motion is not None
     assert motion.reliable[60:90, 110:140].mean() < 0.2
     assert motion.reliable[120:].mean() > 0.95
+
+
+def test_flow_that_tears_is_not_followed() -> None:
+    """Between two ends far apart everything would be drawn together to a thin line."""
+    frames = []
+    for x in (400, 432):
+        frame = texture(*HD)
+        frame[260:460, x : x + 240] = texture(200, 240, seed=5)
+        frames.append(frame)
+    motion, _ = analyse(frames[1], seen_after(frames[0]))
+    assert motion is not None
+    steps = np.abs(np.diff(motion.flow, axis=1)).max(axis=2) > TORN_PX
+    assert steps.any()
+    assert (motion.reliable[:, 1:][steps] == 0).all()
+    assert (motion.reliable[:, :-1][steps] == 0).all()
+    assert motion.reliable[70:110, 120:160].mean() > 0.8
 
 
 def test_a_cut_is_one_and_brightness_or_motion_are_none() -> None:
