@@ -28,7 +28,7 @@ time."""
 DETAIL_PX = 5
 """Detail is what differs from the mean of so many pixels to a side."""
 
-SAMPLED_ROWS = 3
+SAMPLED_SHARE = 8
 """Of a strip the middle one of so many parts tells how much detail there is."""
 
 NEIGHBOURS = np.ones((3, 3), np.uint8)
@@ -247,8 +247,9 @@ def _sharpen(moved: Pixels, fresh: Pixels, history: Weights, most: int) -> None:
     Nothing grows beyond what the new painting shows within a pixel, so that no halos build up from
     frame to frame (the clamping of "temporal anti-aliasing", Karis 2014, used the other way round).
     """
-    rows = len(moved) // SAMPLED_ROWS
-    middle = slice(rows, len(moved) - rows)
+    rows = max(1, len(moved) // SAMPLED_SHARE)
+    top = (len(moved) - rows) // 2
+    middle = slice(top, top + rows)
     followed = cv2.inRange(history[middle], most // 2, most)  # type: ignore[call-overload]
     new, old = (_detail(each[middle], followed) for each in (fresh, moved))
     gain = min(new / max(old, 1) - 1, MAX_SHARPENING)
