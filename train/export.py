@@ -253,7 +253,7 @@ pictures at {recipe.style_short_side_px} px (short side), Adam {recipe.learning_
 decay, averaged weights, seed {recipe.seed}. Loss factors: {factors}.
 Photos: {", ".join(recipe.photos)} (without {", ".join(recipe.exclude) or "exceptions"});
 films: {", ".join(recipe.clips) or "none"}; features: VGG16.
-Before these settings: {"; ".join(recipe.history) or "nothing, weights at random"}.
+History: {"; ".join(recipe.history) or "nothing, weights at random"}.
 
 ## Styles
 
