@@ -14,9 +14,10 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 from rtstyle.api import load
@@ -46,7 +47,7 @@ SHAPES = {
 }
 """What differs from `fast`: blocks, and channels at a quarter / an eighth of the resolution."""
 
-NUM_TIMED = 15
+NUM_ROUNDS, NUM_TIMED = 5, 8
 
 
 def recipe_of(shape: str, steps: int) -> Recipe:
@@ -80,14 +81,21 @@ def measure(options: argparse.Namespace) -> None:
     """Losses, equivalent iterations and milliseconds of every shape whose run is there."""
     protocol = protocol_of(options.data, "noise")
     photos = read_photos(options.data, protocol.photo_px)
+    example = to_tensor(next(iter(photos.values())))[0]
     gatys = Gatys(load_features(options.data / FEATURES), list(photos.values()), protocol)
     cache = CurveCache(Path("benchmarks/quality_curves_noise.json"), protocol)
-    table = {}
-    for shape in SHAPES:
-        checkpoint = run_folder(options, shape) / "checkpoint.safetensors"
-        if checkpoint.exists():
-            table[shape] = found = measure_shape(checkpoint, options.data, gatys, cache)
-            print(shape, json.dumps(found), file=sys.stderr, flush=True)
+    table: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for shape in SHAPES:
+            checkpoint = run_folder(options, shape) / "checkpoint.safetensors"
+            if checkpoint.exists():
+                export(checkpoint, Path(folder), str(len(table)), example, "never shipped")
+                generator = Path(folder) / f"{len(table)}.onnx"
+                table[shape] = measure_shape(checkpoint, generator, options.data, gatys, cache)
+        # Last and in turns, since torch's threads are at rest by then, and clocks wander.
+        for shape, ms in zip(table, times_ms(sorted(Path(folder).glob("?.onnx"))), strict=True):
+            table[shape]["ms_720p"] = ms
+            print(shape, json.dumps(table[shape]), file=sys.stderr, flush=True)
     report = {
         "schema": SCHEMA,
         "machine": machine_facts(),
@@ -98,25 +106,23 @@ def measure(options: argparse.Namespace) -> None:
     write_result(options.out, report)
 
 
-def measure_shape(checkpoint: Path, data: Path, gatys: Gatys, cache: CurveCache) -> dict[str, Any]:
+def measure_shape(
+    checkpoint: Path, generator: Path, data: Path, gatys: Gatys, cache: CurveCache
+) -> dict[str, Any]:
     """Means over styles and photos; equivalent iterations over the pairs that have a curve."""
     saved = load_checkpoint(checkpoint)
     photos = read_photos(data, gatys.protocol.photo_px)
     pictures = {s.name: data / s.file for s in load_recipe(RECIPE).styles if s.name in STYLES}
-    with tempfile.TemporaryDirectory() as folder:
-        first = to_tensor(next(iter(photos.values())))[0]
-        export(checkpoint, Path(folder), "shape", first, "never shipped")
-        engine, bank = load(str(Path(folder) / "shape.onnx"), "openvino")
-        ms = measure_ms(engine, bank["udnie"], times=NUM_TIMED)
-        scores, iterations = [], []
-        for style, picture in pictures.items():
-            targets = gatys.targets(picture)
-            for name, pixels in photos.items():
-                painted = engine.stylize(pixels, bank[style])
-                scores.append(gatys.score(painted, gatys.content(pixels), targets))
-                if (curve := cache.get(picture.name, name)) is not None:
-                    iterations.append(equivalent_iterations(scores[-1].loss, curve))
-        engine.close()
+    engine, bank = load(str(generator), "openvino")
+    scores, iterations = [], []
+    for style, picture in pictures.items():
+        targets = gatys.targets(picture)
+        for name, pixels in photos.items():
+            painted = engine.stylize(pixels, bank[style])
+            scores.append(gatys.score(painted, gatys.content(pixels), targets))
+            if (curve := cache.get(picture.name, name)) is not None:
+                iterations.append(equivalent_iterations(scores[-1].loss, curve))
+    engine.close()
     return {
         "steps": saved.step,
         "weights": sum(w.numel() for k, w in saved.average.items() if k.startswith("net.")),
@@ -125,8 +131,18 @@ def measure_shape(checkpoint: Path, data: Path, gatys: Gatys, cache: CurveCache)
         "loss": round(mean(score.loss for score in scores), 4),
         "equivalent_iterations": round(mean(iterations), 1),
         "pairs_with_curve": len(iterations),
-        "ms_720p": round(ms, 1),
     }
+
+
+def times_ms(generators: Sequence[Path]) -> list[float]:
+    """Milliseconds of a frame at 720p by each generator: medians of rounds in turns."""
+    found: list[list[float]] = [[] for _ in generators]
+    for _ in range(NUM_ROUNDS):
+        for generator, ms in zip(generators, found, strict=True):
+            engine, bank = load(str(generator), "openvino")
+            ms.append(measure_ms(engine, bank["udnie"], times=NUM_TIMED))
+            engine.close()
+    return [round(median(ms), 1) for ms in found]
 
 
 def main() -> None:
