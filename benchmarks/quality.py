@@ -224,15 +224,14 @@ def main() -> None:
     """Compute missing curves, measure, write the results."""
     import torch
 
-    from train.features import load_features
+    from train.features import best_device, load_features
 
     options = parse_options()
     if options.threads:
         torch.set_num_threads(options.threads)
     protocol = protocol_of(options.data, options.start)
     photos = read_photos(options.data, protocol.photo_px)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    features = load_features(options.data / FEATURES).to(device)
+    features = load_features(options.data / FEATURES).to(best_device())
     gatys = Gatys(features, list(photos.values()), protocol)
     photos = dict(list(photos.items())[: options.photos])
     cache = CurveCache(options.curves / f"quality_curves_{options.start}.json", protocol)

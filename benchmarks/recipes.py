@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from rtstyle.machine import package_versions, this_machine
-from train.features import load_features
+from train.features import best_device, load_features
 from train.loop import Paths
 from train.loop import train as train_run
 from train.perceptual import PerceptualRun
@@ -114,7 +114,7 @@ def train(options: argparse.Namespace) -> None:
 def short_run(recipe: Recipe, paths: Paths, start: Path | None = None) -> None:
     """Train as `recipe` says, from a checkpoint or from nothing; the losses go to stderr."""
     features = load_features(paths.data / FEATURES)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = best_device()
     run = PerceptualRun(recipe, paths, features, device)
     if start is not None:
         run.start_from(start)

@@ -20,6 +20,9 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 """Weights in [0, 1], float32, shape (H, W)."""
 
+NEIGHBOURS = np.ones((3, 3), np.uint8)
+"""A pixel and the eight around it, as OpenCV wants to be told."""
+
 
 def check_pixels(pixels: Pixels) -> None:
     """Raise TypeError or ValueError unless `pixels` is an RGB picture as `Pixels` describes."""

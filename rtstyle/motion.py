@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .frame import Mask, Motion, Pixels, positions
+from .frame import NEIGHBOURS, Mask, Motion, Pixels, positions
 
 LONG_SIDE_PX = 320
 """Longer side of the small picture; flow is found on half of it in both directions, 160 px."""
@@ -51,8 +51,6 @@ seven deviations away; a true change of two levels is above the upper one."""
 
 NOISE_QUANTILE, NOISE_FACTOR = 0.25, 2.5
 """The noise is what the stillest quarter of the tiles shows; a change is so much more than it."""
-
-NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 SETTLE_FRAMES = 3
 """Tiles are painted so many times more after their last change, until smoothing has settled."""

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .frame import Mask, Motion, Pixels, positions
+from .frame import NEIGHBOURS, Mask, Motion, Pixels, positions
 
 MIN_FRESH_SHARE = 0.2
 """Of the new painting there is never less where anything moves."""
@@ -30,8 +30,6 @@ DETAIL_PX = 5
 
 SAMPLED_SHARE = 8
 """Of a strip the middle one of so many parts tells how much detail there is."""
-
-NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 Weights = NDArray[np.uint8]
 """Weights (H, W) in which `ONE` is 1: several times as fast as floats."""

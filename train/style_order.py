@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,7 +18,7 @@ from rtstyle.own_styles import SUFFIX, check_name, plain_name
 from rtstyle.shelf import find_generator
 from rtstyle.style import ORIGINAL, Style, StyleBank, load_styles, save_styles
 
-from .features import load_features
+from .features import best_device, load_features
 from .fusion import Fusion, style_targets
 from .own_style import (
     SHIPPED_PHOTOS,
@@ -95,7 +94,7 @@ def make_style(order: StyleOrder, report: Callable[[FitProgress], None]) -> Styl
     pictures = [load_style_picture(p, shelved.style_short_side_px) for p in order.pictures]
     photos = content_photos(order.photos, order.fit.size_px)
     features = load_features(order.features, download=order.download_features)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = best_device()
     calibrate(features, photos, device)
     targets = style_targets([p.to(device) for p in pictures], features, order.fusion)
     run = StyleFit(shelved.net.to(device), targets, features, photos, order.fit)

@@ -27,12 +27,12 @@ def pairs(
     import torch
 
     from ..domains.pairs import load_pairs_recipe, make_pairs
-    from ..features import load_features
+    from ..features import best_device, load_features
 
     plan = load_pairs_recipe(recipe)
     if means.threads:
         torch.set_num_threads(means.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = best_device()
     network = load_features(means.features, download=means.download_features).to(device)
     with progress_bar() as bar:
         task = bar.add_task(plan.name, total=None, terms="")

@@ -25,7 +25,7 @@ def perceptual(
 
     import torch
 
-    from ..features import load_features
+    from ..features import best_device, load_features
     from ..loop import Paths, train
     from ..perceptual import PerceptualRun
     from ..recipe import load_recipe
@@ -35,7 +35,7 @@ def perceptual(
         plan = replace(plan, steps=course.steps)
     if means.threads:
         torch.set_num_threads(means.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = best_device()
     vgg = load_features(means.features, download=means.download_features)
     run = PerceptualRun(plan, Paths(means.data, out), vgg, device)
     if course.resume:
