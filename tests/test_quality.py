@@ -19,6 +19,7 @@ from benchmarks.quality import (
     Painter,
     Photo,
     add_curves,
+    lattice_share,
     measure,
     missing_pairs,
     recipe_of,
@@ -190,3 +191,10 @@ def test_the_verdict_looks_at_the_mean_and_the_worst_of_ours() -> None:
     own = verdict({**good, "own": {**result(5), "is_own": True}})
     assert own["reached"] and own["mean_of_own"] == 5 and own["mean"] == verdict(good)["mean"]
     assert "note" in verdict({"a": {"is_ours": True}})
+
+
+def test_lattice_share_tells_a_grid_of_dots_from_noise() -> None:
+    random = np.random.default_rng(1)
+    dots = np.tile(random.integers(0, 256, (8, 8, 3), np.uint8), (8, 8, 1))
+    assert lattice_share(dots) > 0.9
+    assert lattice_share(random.integers(0, 256, dots.shape, np.uint8)) < 0.2

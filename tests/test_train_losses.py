@@ -81,3 +81,13 @@ def test_frame_difference_forgives_what_the_film_does_itself() -> None:
     assert losses.frame_difference(film * 1.0 + 0.2, film) < 1e-6
     still = film[:1].repeat(2, 1, 1, 1)
     assert losses.frame_difference(film, still) > 0.1
+
+
+def test_lattice_knows_what_repeats_from_cell_to_cell() -> None:
+    torch.manual_seed(0)
+    strokes = torch.rand(2, 3, 70, 64)
+    dots = torch.rand(2, 3, 8, 8).repeat(1, 1, 9, 8)
+    assert losses.lattice(strokes, 8) < 0.1
+    assert losses.lattice(dots, 8) > 0.95
+    assert losses.lattice(dots, 7) < 0.3
+    assert losses.lattice(torch.full((1, 3, 64, 64), 0.5), 8) == 0

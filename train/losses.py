@@ -103,3 +103,19 @@ def frame_difference(output: Tensor, image: Tensor) -> Tensor:
     Mean |(O2 - O1) - (I2 - I1)|: where the film changes, the painting may change as much.
     """
     return ((output[1] - output[0]) - (image[1] - image[0])).abs().mean()
+
+
+def lattice(image: Tensor, period_px: int, cells: int = 4) -> Tensor:
+    """Share of the detail of (B, 3, H, W) that repeats from cell to cell -> scalar.
+
+    A generator that works on blocks may paint the same dot into each of them. Detail, what differs
+    from the mean of 9 x 9 pixels, is averaged over `cells` x `cells` neighbouring cells of
+    `period_px`: of strokes that know nothing of the cells 1 / cells**2 of the energy is left, of
+    a lattice all.
+    """
+    detail = image - F.avg_pool2d(image, 9, stride=1, padding=4, count_include_pad=False)
+    side = period_px * cells
+    rows, columns = (length // side for length in image.shape[2:])
+    tiles = detail[..., : rows * side, : columns * side]
+    tiles = tiles.unflatten(3, (columns, cells, period_px)).unflatten(2, (rows, cells, period_px))
+    return tiles.mean(dim=(3, 6)).square().mean() / tiles.square().mean().clamp(min=1e-6)

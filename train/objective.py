@@ -82,6 +82,8 @@ class Objective:
             terms["equivariance"] = self._equivariance(model, sample, output)
         if self.weights.coarse_style:
             terms["coarse_style"] = self._coarse_style(sample, output, asks_original)
+        if self.weights.lattice:
+            terms["lattice"] = losses.lattice(output, model.net.config.size_multiple)
         if pair is not None:
             with self._autocast():
                 painted = model(pair, weights[:1].repeat(2, 1)).float()

@@ -31,6 +31,8 @@ class Weights:
     """Style once more, of paintings and pictures at half of their size: larger strokes."""
     frame_difference: float = 0.0
     """Between frames of `clips`, paint changes no more than the film does."""
+    lattice: float = 0.0
+    """The share of the detail that repeats from block to block of the generator."""
 
 
 @dataclass(frozen=True)
