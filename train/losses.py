@@ -111,9 +111,10 @@ def lattice(image: Tensor, period_px: int, cells: int = 4) -> Tensor:
     A generator that works on blocks may paint the same dot into each of them. Detail, what differs
     from the mean of 9 x 9 pixels, is averaged over `cells` x `cells` neighbouring cells of
     `period_px`: of strokes that know nothing of the cells 1 / cells**2 of the energy is left, of
-    a lattice all.
+    a lattice all. Both sides must have a cell.
     """
     detail = image - F.avg_pool2d(image, 9, stride=1, padding=4, count_include_pad=False)
+    cells = min(cells, *(length // period_px for length in image.shape[2:]))
     side = period_px * cells
     rows, columns = (length // side for length in image.shape[2:])
     tiles = detail[..., : rows * side, : columns * side]

@@ -48,7 +48,9 @@ class FitOptions:
     size_px: int = 256
     learning_rate: float = 0.03
     seed: int = 1
-    weights: Weights = field(default_factory=lambda: Weights(style=8.0, total_variation=0.5))
+    weights: Weights = field(
+        default_factory=lambda: Weights(style=8.0, total_variation=0.5, lattice=1.0)
+    )
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,7 @@ class StyleFit:
             "content": losses.content_distance(found[CONTENT_LAYER], seen).mean(),
             "style": torch.stack(distances).mean(),
             "total_variation": losses.total_variation(output),
+            "lattice": losses.lattice(output, self.net.config.size_multiple),
         }
 
     @torch.no_grad()
