@@ -31,6 +31,7 @@ from .curves import CurveCache
 from .gatys import Gatys, Protocol, Start, equivalent_iterations
 from .machine import RESULTS, machine_facts
 from .measure import write_result
+from .painted import lattice_share, luma_ssim
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,10 +49,6 @@ PHOTOS = (
 """A man's face, a lighthouse, a tiger, a woman before fruit, windmills."""
 FEATURES = "features/vgg16_relu4_3_fp16.pth"
 WORST_TO_REACH, MEAN_TO_REACH = 25, 50
-
-LATTICE_PX = 8
-"""Generators work on cells of 4 or 8 px; what repeats with 4 repeats with 8 too. Of strokes that
-know of no cells a sixteenth repeats, of these photos a little more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,23 +194,6 @@ def measure(
         found[key] = round(mean(row[key] for row in rows if key in row), 4)
     found["pairs_with_curve"] = sum("net_over_opt" in row for row in rows)
     return found
-
-
-def luma_ssim(painted: Pixels, photo: Pixels) -> float:
-    """Structural similarity of light and dark (Wang et al. 2004): how much of the photo is left."""
-    from skimage.metrics import structural_similarity
-
-    luma = [np.array(Image.fromarray(pixels).convert("L")) for pixels in (painted, photo)]
-    similarity: Any = structural_similarity(*luma)
-    return float(similarity)
-
-
-def lattice_share(pixels: Pixels) -> float:
-    """Share of the detail that repeats from one cell of a generator to the next."""
-    from train.data import picture_tensor
-    from train.losses import lattice
-
-    return lattice(picture_tensor(Image.fromarray(pixels))[None], LATTICE_PX).item()
 
 
 def verdict(results: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from PIL import Image
 
 from benchmarks.curves import CurveCache
 from benchmarks.gatys import Gatys, Protocol, equivalent_iterations
+from benchmarks.painted import lattice_share
 from benchmarks.quality import (
     Painter,
     Photo,
     add_curves,
-    lattice_share,
     measure,
     missing_pairs,
     recipe_of,
