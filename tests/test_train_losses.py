@@ -85,9 +85,22 @@ def test_frame_difference_forgives_what_the_film_does_itself() -> None:
 
 def test_lattice_knows_what_repeats_from_cell_to_cell() -> None:
     torch.manual_seed(0)
-    strokes = torch.rand(2, 3, 70, 64)
-    dots = torch.rand(2, 3, 8, 8).repeat(1, 1, 9, 8)
-    assert losses.lattice(strokes, 8) < 0.1
-    assert losses.lattice(dots, 8) > 0.95
-    assert losses.lattice(dots, 7) < 0.3
-    assert losses.lattice(torch.full((1, 3, 64, 64), 0.5), 8) == 0
+    strokes, dots = torch.rand(3, 70, 64), torch.rand(3, 8, 8).repeat(1, 9, 8)[:, :70]
+    flat = torch.full((3, 70, 64), 0.5)
+    found = losses.lattice(torch.stack([strokes, dots, flat]), 8)
+    assert found[0] < 0.1
+    assert found[1] > 0.95
+    assert found[2] == 0
+    assert losses.lattice(dots[None], 7) < 0.3
+
+
+def test_a_picture_of_dots_lets_its_paintings_have_as_many() -> None:
+    torch.manual_seed(0)
+    picture = torch.rand(1, 3, 15, 15).repeat(1, 1, 10, 9) + torch.rand(1, 3, 150, 135) / 2
+    allowed = losses.regularity(picture)
+    assert 0.6 < allowed < 0.95
+    assert losses.regularity(torch.rand(1, 3, 160, 160)) < 0.1
+    dots = torch.rand(1, 3, 8, 8).repeat(1, 1, 12, 12)
+    assert losses.excess_lattice(dots + torch.rand(1, 3, 96, 96), 8, allowed) == 0
+    strict = losses.excess_lattice(dots, 8, torch.zeros(1))
+    torch.testing.assert_close(strict - losses.excess_lattice(dots, 8, allowed), allowed[0])

@@ -55,6 +55,8 @@ class Objective:
         self.grams = self._style_grams(files, recipe.style_short_side_px)
         if self.weights.coarse_style:
             self.coarse_grams = self._style_grams(files, recipe.style_short_side_px // 2)
+        if self.weights.lattice:
+            self.regularities = self._regularities(files, recipe.style_short_side_px)
 
     def terms(
         self, model: StyledGenerator, sample: Sample, asks_original: bool
@@ -83,7 +85,9 @@ class Objective:
         if self.weights.coarse_style:
             terms["coarse_style"] = self._coarse_style(sample, output, asks_original)
         if self.weights.lattice:
-            terms["lattice"] = losses.lattice(output, model.net.config.size_multiple)
+            allowed = weights @ self.regularities
+            period = model.net.config.size_multiple
+            terms["lattice"] = losses.excess_lattice(output, period, allowed)
         if pair is not None:
             with self._autocast():
                 painted = model(pair, weights[:1].repeat(2, 1)).float()
@@ -119,6 +123,12 @@ class Objective:
             for layer, features in self.features(picture[None].to(self.device)).items():
                 grams.setdefault(layer, []).append(losses.gram_matrix(features))
         return {layer: torch.cat(matrices) for layer, matrices in grams.items()}
+
+    def _regularities(self, files: list[Path], short_side_px: int) -> Tensor:
+        """(S,): that of the style pictures; of photos, which `original` stands for, none."""
+        pictures = (load_picture(file, short_side=short_side_px) for file in files)
+        found = [losses.regularity(picture[None]) for picture in pictures]
+        return torch.cat([torch.zeros(1), *found]).to(self.device)
 
 
 def _style_loss(found: Features, seen: Features, grams: Features, weights: Tensor) -> Tensor:

@@ -98,6 +98,7 @@ class StyleFit:
         targets: {layer: Gram matrix (1, C, C)}, see `fusion.style_targets`.
         features: calibrated.
         photos: to be painted.
+        regularity: of the pictures (`losses.regularity`): so much may repeat in paintings too.
     """
 
     def __init__(
@@ -107,12 +108,14 @@ class StyleFit:
         features: VGGFeatures,
         photos: PhotoCrops,
         options: FitOptions,
+        regularity: float = 0.0,
     ) -> None:
         self.net = net.requires_grad_(False).eval().to(memory_format=torch.channels_last)
         self.targets, self.features, self.photos = targets, features, photos
         self.options = options
         self.random = torch.Generator().manual_seed(options.seed)
         self.device = next(net.parameters()).device
+        self.regularity = torch.tensor(regularity, device=self.device)
         self.vector = torch.nn.Parameter(net.neutral_style().to(self.device))
         self.optimizer = torch.optim.Adam([self.vector], lr=options.learning_rate)
         self.step = 0
@@ -166,7 +169,9 @@ class StyleFit:
             "content": losses.content_distance(found[CONTENT_LAYER], seen).mean(),
             "style": torch.stack(distances).mean(),
             "total_variation": losses.total_variation(output),
-            "lattice": losses.lattice(output, self.net.config.size_multiple),
+            "lattice": losses.excess_lattice(
+                output, self.net.config.size_multiple, self.regularity
+            ),
         }
 
     @torch.no_grad()

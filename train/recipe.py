@@ -32,7 +32,8 @@ class Weights:
     frame_difference: float = 0.0
     """Between frames of `clips`, paint changes no more than the film does."""
     lattice: float = 0.0
-    """The share of the detail that repeats from block to block of the generator."""
+    """The share of the detail that repeats from block to block of the generator, over the picture's
+    own regularity."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 import torch.nn.functional as F
@@ -18,6 +19,7 @@ from rtstyle.own_styles import SUFFIX, check_name, plain_name
 from rtstyle.shelf import find_generator
 from rtstyle.style import ORIGINAL, Style, StyleBank, load_styles, save_styles
 
+from . import losses
 from .features import best_device, load_features
 from .fusion import Fusion, style_targets
 from .own_style import (
@@ -97,7 +99,8 @@ def make_style(order: StyleOrder, report: Callable[[FitProgress], None]) -> Styl
     device = best_device()
     calibrate(features, photos, device)
     targets = style_targets([p.to(device) for p in pictures], features, order.fusion)
-    run = StyleFit(shelved.net.to(device), targets, features, photos, order.fit)
+    regular = mean(losses.regularity(picture[None]).item() for picture in pictures)
+    run = StyleFit(shelved.net.to(device), targets, features, photos, order.fit, regular)
     starts = [style for style in bank if style.name != ORIGINAL or len(bank) == 1]
     start = starts[run.start_from([style.vector for style in starts])].name
     preview = Preview(order, run, pictures)
