@@ -34,8 +34,8 @@ ASTRAY_PX2 = 0.25
 """So far, squared, a way there and back may miss its start, on the picture of half size."""
 
 LOST_PX2, LOST = 400.0, 128
-"""Flow that misses by more, but not by so much, counts for so many of 255 if it explains the picture:
-what flickers unsmoothed is seen sooner than strokes that come from a little beside."""
+"""Flow that misses by more, but not by so much, counts for so many of 255 if it explains the
+picture: what flickers unsmoothed is seen sooner than strokes that come from a little beside."""
 
 TORN_PX = 4.0
 """Flow that differs so much between neighbours is not to be followed there: what lies between its
@@ -167,7 +167,7 @@ def _miss(luma: cv2.typing.MatLike, explained: cv2.typing.MatLike) -> cv2.typing
 def _returns(
     back: cv2.typing.MatLike, luma: cv2.typing.MatLike, last: cv2.typing.MatLike
 ) -> cv2.typing.MatLike:
-    """255 where the flow there and back agree, `LOST` where they do not, 0 where they are far apart.
+    """255 where the flow there and back agree, `LOST` where they do not, 0 where they are far off.
 
     The test of Lai et al. 2018, "Learning Blind Video Temporal Consistency", after Sundaram et al.
     2010; its constant of 0.5 is for exacter flow. What may be a little astray is smoothed rather
