@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -14,6 +15,12 @@ THREAD_GRACE_SECONDS = 2.0
 
 LIBRARY_THREADS = ("pytest_timeout", "ThreadPoolExecutor", "tqdm_monitor")
 """Beginnings of names of threads that libraries keep for the life of the process."""
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C also where a shell started the tests in the background, which ignores it for them
+    and for every process that they start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def leftover_threads(before: set[threading.Thread]) -> list[str]:

@@ -481,7 +481,10 @@ def test_ctrl_c_while_it_starts_leaves_no_traceback(tmp_path: Path, seconds: flo
     process.stdout.readline()
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    try:
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode in (130, -signal.SIGINT), errors
     assert "Traceback" not in errors and len(errors.splitlines()) <= 1
 
