@@ -33,10 +33,6 @@ less exact."""
 ASTRAY_PX2 = 0.25
 """So far, squared, a way there and back may miss its start, on the picture of half size."""
 
-LOST_PX2, LOST = 400.0, 128
-"""Flow that misses by more, but not by so much, counts for so many of 255 if it explains the
-picture: what flickers unsmoothed is seen sooner than strokes that come from a little beside."""
-
 TORN_PX = 4.0
 """Flow that differs so much between neighbours is not to be followed there: what lies between its
 two ends would be drawn together to a line."""
@@ -167,7 +163,7 @@ def _miss(luma: cv2.typing.MatLike, explained: cv2.typing.MatLike) -> cv2.typing
 def _returns(
     back: cv2.typing.MatLike, luma: cv2.typing.MatLike, last: cv2.typing.MatLike
 ) -> cv2.typing.MatLike:
-    """255 where the flow there and back agree, `LOST` where they do not, 0 where they are far off.
+    """255 where the flow there and back agree, else 0.
 
     The test of Lai et al. 2018, "Learning Blind Video Temporal Consistency", after Sundaram et al.
     2010; its constant of 0.5 is for exacter flow. What may be a little astray is smoothed rather
@@ -175,13 +171,11 @@ def _returns(
     """
     forth = _dis(last, luma)
     at = cv2.add(positions(*luma.shape), back)
-    # Outside the picture nothing returns: the far value fails both tests below.
+    # Outside the picture nothing returns: the far value fails the test below.
     returned = cv2.remap(forth, at, None, cv2.INTER_LINEAR, borderValue=(1e3, 1e3))  # type: ignore[call-overload]
     apart = _squared_length(cv2.add(back, returned))
     lengths = cv2.add(_squared_length(back), _squared_length(returned))
-    agree = cv2.compare(apart, cv2.addWeighted(lengths, 0.01, lengths, 0, ASTRAY_PX2), cv2.CMP_LE)
-    lost = cv2.compare(apart, LOST_PX2, cv2.CMP_LE)  # type: ignore[call-overload]
-    return cv2.max(agree, cv2.min(lost, LOST))  # type: ignore[call-overload]
+    return cv2.compare(apart, cv2.addWeighted(lengths, 0.01, lengths, 0, ASTRAY_PX2), cv2.CMP_LE)
 
 
 def _dis(luma: cv2.typing.MatLike, other: cv2.typing.MatLike) -> NDArray:

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-import rtstyle.motion
 from rtstyle.frame import Pixels
 from rtstyle.motion import SETTLE_FRAMES, TILE_PX, TORN_PX, Seen, analyse
 
@@ -129,29 +128,13 @@ def test_a_fine_pattern_off_by_part_of_a_pixel_is_explained() -> None:
     assert motion.reliable[20:-20, 20:-20].mean() > 0.8
 
 
-def test_flow_that_does_not_return_counts_for_half_if_it_explains_the_picture(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    there, back = np.zeros((90, 160, 2), np.float32), np.zeros((90, 160, 2), np.float32)
-    back[:, 60:110, 0] = 3
-    back[:, 110:, 0] = 30
-    flows = iter([there, back])
-    monkeypatch.setattr(rtstyle.motion, "_dis", lambda *_: next(flows))
-    picture = texture(*HD)
-    motion, _ = analyse(picture, seen_after(picture))
-    assert motion is not None
-    assert (motion.reliable[:, :110] == 1).all()
-    assert motion.reliable[:, 130:210] == pytest.approx(0.5, abs=0.01)
-    assert (motion.reliable[:, 230:] == 0).all()
-
-
-def test_what_was_hidden_is_hardly_explained() -> None:
+def test_what_was_hidden_is_not_explained() -> None:
     picture = texture(*HD)
     covered = picture.copy()
     covered[200:400, 400:600] = texture(200, 200, seed=9)
     motion, _ = analyse(picture, seen_after(covered))
     assert motion is not None
-    assert motion.reliable[60:90, 110:140].mean() < 0.4
+    assert motion.reliable[60:90, 110:140].mean() < 0.2
     assert motion.reliable[120:].mean() > 0.95
 
 
