@@ -116,14 +116,7 @@ def lattice(image: Tensor, period_px: int, cells: int = 4) -> Tensor:
     `period_px`: of strokes that know nothing of the cells 1 / cells**2 of the energy is left, of
     a lattice all. Both sides must have a cell.
     """
-    detail = image - F.avg_pool2d(image, 9, stride=1, padding=4, count_include_pad=False)
-    cells = min(cells, *(length // period_px for length in image.shape[2:]))
-    side = period_px * cells
-    rows, columns = (length // side for length in image.shape[2:])
-    tiles = detail[..., : rows * side, : columns * side]
-    tiles = tiles.unflatten(3, (columns, cells, period_px)).unflatten(2, (rows, cells, period_px))
-    energy = tiles.square().flatten(1).mean(dim=1)
-    return tiles.mean(dim=(3, 6)).square().flatten(1).mean(dim=1) / energy.clamp(min=1e-6)
+    return _repeating_share(_detail(image), period_px, cells)
 
 
 def regularity(picture: Tensor) -> Tensor:
@@ -131,7 +124,23 @@ def regularity(picture: Tensor) -> Tensor:
 
     The largest `lattice` of any period: .06 to .14 in paintings, .25 and more in what has a grid.
     """
-    return torch.stack([lattice(picture, period) for period in REGULAR_PERIODS_PX]).amax(dim=0)
+    detail = _detail(picture)
+    shares = [_repeating_share(detail, period) for period in REGULAR_PERIODS_PX]
+    return torch.stack(shares).amax(dim=0)
+
+
+def _detail(image: Tensor) -> Tensor:
+    return image - F.avg_pool2d(image, 9, stride=1, padding=4, count_include_pad=False)
+
+
+def _repeating_share(detail: Tensor, period_px: int, cells: int = 4) -> Tensor:
+    cells = min(cells, *(length // period_px for length in detail.shape[2:]))
+    side = period_px * cells
+    rows, columns = (length // side for length in detail.shape[2:])
+    tiles = detail[..., : rows * side, : columns * side]
+    tiles = tiles.unflatten(3, (columns, cells, period_px)).unflatten(2, (rows, cells, period_px))
+    energy = tiles.square().flatten(1).mean(dim=1)
+    return tiles.mean(dim=(3, 6)).square().flatten(1).mean(dim=1) / energy.clamp(min=1e-6)
 
 
 def excess_lattice(image: Tensor, period_px: int, allowed: Tensor) -> Tensor:
