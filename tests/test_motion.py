@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+import rtstyle.motion
 from rtstyle.frame import Pixels
 from rtstyle.motion import SETTLE_FRAMES, TILE_PX, TORN_PX, Seen, analyse
 
@@ -126,6 +127,24 @@ def test_a_fine_pattern_off_by_part_of_a_pixel_is_explained() -> None:
     motion, _ = analyse(now, seen_after(last))
     assert motion is not None
     assert motion.reliable[20:-20, 20:-20].mean() > 0.8
+
+
+def test_flow_that_does_not_return_counts_for_half_just_beside_what_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there, back = np.zeros((90, 160, 2), np.float32), np.zeros((90, 160, 2), np.float32)
+    back[:, 80:, 0] = 3
+    there[40:42, 120:122, 0] = -3
+    flows = iter([there, back])
+    monkeypatch.setattr(rtstyle.motion, "_dis", lambda *_: next(flows))
+    picture = np.full((*HD, 3), 128, np.uint8)
+    motion, _ = analyse(picture, seen_after(picture))
+    assert motion is not None
+    assert (motion.reliable[:, :158] == 1).all()
+    assert motion.reliable[:, 161:163] == pytest.approx(0.5, abs=0.01)
+    assert motion.reliable[81:83, 241:243] == pytest.approx(1, abs=0.01)
+    motion.reliable[79:85, 239:245] = 0
+    assert (motion.reliable[:, 165:] == 0).all(), "further off, and beside a single place"
 
 
 def test_what_was_hidden_is_not_explained() -> None:
