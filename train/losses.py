@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+LATTICE_CELLS = 4
+"""What repeats is looked for in so many cells each way, or as many as there are."""
+
 REGULAR_PERIODS_PX = range(6, 41)
 """Of the dots and tiles of a picture of some 512 px."""
 
@@ -108,15 +111,15 @@ def frame_difference(output: Tensor, image: Tensor) -> Tensor:
     return ((output[1] - output[0]) - (image[1] - image[0])).abs().mean()
 
 
-def lattice(image: Tensor, period_px: int, cells: int = 4) -> Tensor:
+def lattice(image: Tensor, period_px: int) -> Tensor:
     """Share of the detail of each picture (B, 3, H, W) that repeats from cell to cell -> (B,).
 
     A generator that works on blocks may paint the same dot into each of them. Detail, what differs
-    from the mean of 9 x 9 pixels, is averaged over `cells` x `cells` neighbouring cells of
-    `period_px`: of strokes that know nothing of the cells 1 / cells**2 of the energy is left, of
-    a lattice all. Both sides must have a cell.
+    from the mean of 9 x 9 pixels, is averaged over 4 x 4 neighbouring cells of `period_px`: of
+    strokes that know nothing of the cells a sixteenth of the energy is left, of a lattice all. Both
+    sides must have a cell.
     """
-    return _repeating_share(_detail(image), period_px, cells)
+    return _repeating_share(_detail(image), period_px)
 
 
 def regularity(picture: Tensor) -> Tensor:
@@ -133,8 +136,8 @@ def _detail(image: Tensor) -> Tensor:
     return image - F.avg_pool2d(image, 9, stride=1, padding=4, count_include_pad=False)
 
 
-def _repeating_share(detail: Tensor, period_px: int, cells: int = 4) -> Tensor:
-    cells = min(cells, *(length // period_px for length in detail.shape[2:]))
+def _repeating_share(detail: Tensor, period_px: int) -> Tensor:
+    cells = min(LATTICE_CELLS, *(length // period_px for length in detail.shape[2:]))
     side = period_px * cells
     rows, columns = (length // side for length in detail.shape[2:])
     tiles = detail[..., : rows * side, : columns * side]
