@@ -83,7 +83,7 @@ def our_painters(options: argparse.Namespace) -> Iterator[Painter]:
 
     engine, bank = load(options.generator, options.backend)
     learned: list[tuple[Style, Path]] = [
-        (bank[style.name], options.data / style.file)
+        (bank[style.name], style.path(options.data))
         for style in recipe_of(bank.names, options.recipes).styles
     ]
     num_of_bank = len(learned)

@@ -148,7 +148,7 @@ def measure(options: argparse.Namespace) -> None:
             continue
         painter = Trained(checkpoint, smoothed=variant.smoothed)
         table[name] = {"step": painter.step, "size_px": painter.recipe.size_px}
-        pictures = {s.name: options.data / s.file for s in painter.recipe.styles}
+        pictures = {s.name: s.path(options.data) for s in painter.recipe.styles}
         rows = []
         for style, picture in pictures.items():
             row = measure_photos(photos, painter, style, features, picture)

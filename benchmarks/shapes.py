@@ -112,7 +112,7 @@ def measure_shape(
     """Means over styles and photos; equivalent iterations over the pairs that have a curve."""
     saved = load_checkpoint(checkpoint)
     photos = read_photos(data, gatys.protocol.photo_px)
-    pictures = {s.name: data / s.file for s in load_recipe(RECIPE).styles if s.name in STYLES}
+    pictures = {s.name: s.path(data) for s in load_recipe(RECIPE).styles if s.name in STYLES}
     engine, bank = load(str(generator), "openvino")
     scores, iterations = [], []
     for style, picture in pictures.items():

@@ -13,7 +13,7 @@ from media import Clip, make_clip
 from PIL import Image
 
 from train.checkpoint import load_checkpoint
-from train.data import FramePairs, PhotoCrops
+from train.data import FramePairs, PhotoCrops, load_picture
 from train.errors import TrainError
 from train.export import export
 from train.features import LAYERS, VGGFeatures, load_features
@@ -268,3 +268,9 @@ def test_a_file_that_is_no_checkpoint_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "c.safetensors").write_bytes(b"noise")
     with pytest.raises(TrainError, match="not a checkpoint"):
         load_checkpoint(tmp_path / "c.safetensors")
+
+
+def test_our_pictures_come_with_the_recipes_and_others_lie_in_the_data(tmp_path: Path) -> None:
+    ours = StylePicture("pointillism", "pointillism.jpg").path(tmp_path)
+    assert load_picture(ours, short_side=64).shape == (3, 88, 64)
+    assert StylePicture("a", "styles/a.jpg").path(tmp_path) == tmp_path / "styles/a.jpg"

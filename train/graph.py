@@ -102,7 +102,7 @@ def read_paintings(recipe: Recipe, data: Path, names: Sequence[str]) -> dict[str
     Raises:
         TrainError: a picture is missing, or the recipe is not that of the bank.
     """
-    files = {style.name: data / style.file for style in recipe.styles}
+    files = {style.name: style.path(data) for style in recipe.styles}
     if unknown := [name for name in names if name != ORIGINAL and name not in files]:
         raise TrainError(f"the recipe {recipe.name} has no picture for: {', '.join(unknown)}")
     return {name: [_read(path)] for name, path in files.items() if name in names}

@@ -51,7 +51,7 @@ class Objective:
         self, recipe: Recipe, data: Path, features: VGGFeatures, device: torch.device
     ) -> None:
         self.weights, self.features, self.device = recipe.weights, features, device
-        files = [data / style.file for style in recipe.styles]
+        files = [style.path(data) for style in recipe.styles]
         self.grams = self._style_grams(files, recipe.style_short_side_px)
         if self.weights.coarse_style:
             self.coarse_grams = self._style_grams(files, recipe.style_short_side_px // 2)

@@ -11,6 +11,8 @@ from .errors import TrainError
 
 T = TypeVar("T")
 
+OUR_PICTURES = Path(__file__).resolve().parent / "pictures"
+
 ORIGINAL = "original"
 """The style that changes nothing: mixing with it lowers the strength of another style."""
 
@@ -42,12 +44,18 @@ class StylePicture:
 
     name: str
     file: str
+    """Relative to the data folder, or the name of one of ours in `train/pictures`."""
     title: str = ""
     author: str = ""
     year: str = ""
     licence: str = ""
     frequency: float = 1.0
     """How often it is trained, relative to the others; a style that learns slowly, more often."""
+
+    def path(self, data: Path) -> Path:
+        """Where the picture is."""
+        ours = OUR_PICTURES / self.file
+        return ours if ours.exists() else data / self.file
 
 
 @dataclass(frozen=True)

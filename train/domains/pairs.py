@@ -116,7 +116,7 @@ def make_pairs(
     total = sum(len(picks) for picks in wanted)
     # Style by style: what learns a single look need not wait for the others.
     for style, picks in zip(recipe.styles, wanted, strict=True):
-        picture = load_picture(data / style.file, short_side=recipe.style_short_side_px)
+        picture = load_picture(style.path(data), short_side=recipe.style_short_side_px)
         targets = style_targets([picture.to(device)], features)
         names = [(i, f"targets/{i:05d}_{style.name}.png") for i in picks]
         left = [(i, name) for i, name in names if name not in done]
