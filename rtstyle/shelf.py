@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from .errors import EngineError
 
@@ -90,3 +91,8 @@ def find_generator(name: str = DEFAULT_GENERATOR) -> ShelvedGenerator:
             f"the shelf holds: {', '.join(names) or 'nothing'}",
         )
     return ShelvedGenerator(name, shelf_folder())
+
+
+def generator_option(name: str) -> str:
+    """What a command needs besides to use the generator; nothing for the one that it takes."""
+    return "" if name == DEFAULT_GENERATOR else f" --generator {quote(name)}"

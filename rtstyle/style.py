@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -185,12 +186,18 @@ def load_styles(path: Path, num_values: int | None = None) -> StyleBank:
                 f"the style '{style.name}' in {path.name} does not fit the generator",
                 f"it was trained for {style.trained_for}, with {style.vector.size} values; "
                 f"this one takes {num_values}",
+                f"use --generator {style.generator_name}" if style.generator_name else "",
             )
     return StyleBank(generator, {style.name: style for style in styles})
 
 
 def save_styles(path: Path, bank: StyleBank) -> None:
-    """Write a bank or a `.style` file that `load_styles` reads."""
+    """Write a bank or a `.style` file that `load_styles` reads; under its name it is always whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     facts = ("name", "title", "author", "year", "licence")
@@ -204,7 +211,14 @@ def save_styles(path: Path, bank: StyleBank) -> None:
     for style in bank:
         if style.thumbnail is not None:
             tensors[THUMBNAIL_PREFIX + style.name] = np.ascontiguousarray(style.thumbnail)
-    save_file(tensors, path, metadata={"rtstyle": json.dumps(header)})
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        save_file(tensors, part, metadata={"rtstyle": json.dumps(header)})
+        os.replace(part, path)
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _thumbnail(file, name: str) -> NDArray[np.uint8] | None:

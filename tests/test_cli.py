@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,10 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rtstyle.api import styles_of
 from rtstyle.cli import main
 from rtstyle.cli.styling import parse_mix
 from rtstyle.cli.video import parse_time
 from rtstyle.errors import UsageError
+from rtstyle.style import StyleBank, save_styles
 from tests.media import Clip, make_clip
 
 Run = Callable[..., int]
@@ -83,6 +86,29 @@ def test_video_paints_every_frame_and_keeps_times_and_sound(
     assert facts["frames"] == 6
     assert facts["style"] == {"scream": 1.0}
     assert facts["streams"][0]["is_kept"]
+
+
+def test_own_styles_of_one_name_are_mixed_all_the_same(
+    rtstyle: Run, photo: Path, tmp_path: Path
+) -> None:
+    bank = styles_of("fast")
+    for name in ("scream", "pencil"):
+        (tmp_path / name).mkdir()
+        style = replace(bank[name], name="mosaic")
+        save_styles(tmp_path / name / "a.style", StyleBank(bank.generator, {"mosaic": style}))
+    own = [tmp_path / name / "a.style" for name in ("scream", "pencil")]
+    mixes = {
+        "own.png": f"{own[0]}:0.5,{own[1]}:0.5",
+        "shelf.png": "scream:0.5,pencil:0.5",
+        "with_its_twin.png": f"{own[0]}:0.5,mosaic:0.5",
+        "twins.png": "scream:0.5,mosaic:0.5",
+    }
+    for name, mix in mixes.items():
+        assert rtstyle("image", photo, tmp_path / name, "--mix", mix) == 0
+    painted = {name: np.asarray(Image.open(tmp_path / name)) for name in mixes}
+    assert np.array_equal(painted["own.png"], painted["shelf.png"])
+    assert np.array_equal(painted["with_its_twin.png"], painted["twins.png"])
+    assert not np.array_equal(painted["own.png"], painted["twins.png"])
 
 
 def test_video_compare_puts_the_source_on_the_left(

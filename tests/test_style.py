@@ -67,3 +67,15 @@ def test_a_missing_file_is_a_style_error(tmp_path: Path) -> None:
 def test_values_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(StyleError, match="no numbers"):
         Style("bad", np.array([1, np.nan], np.float32), "abc")
+
+
+def test_a_file_that_cannot_be_written_is_an_os_error_and_harms_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "own.style"
+    save_styles(path, bank("a"))
+    with pytest.raises(OSError):
+        save_styles(tmp_path / "nowhere" / "own.style", bank("a"))
+    (tmp_path / "folder.style").mkdir()
+    with pytest.raises(OSError):
+        save_styles(tmp_path / "folder.style", bank("a"))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder.style", "own.style"]
+    assert load_styles(path).names == ["a"]

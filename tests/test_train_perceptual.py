@@ -100,6 +100,29 @@ def test_a_resumed_run_makes_the_same_steps(make_run: Callable[..., PerceptualRu
         torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
+def test_a_run_resumes_with_its_own_recipe_only(make_run: Callable[..., PerceptualRun]) -> None:
+    make_run().save()
+    other = [StylePicture("b", "styles/a.png")]
+    generator = {"blocks": 2, "front": 16, "body": 16}
+    for changes in ({"styles": other}, {"generator": generator}):
+        with pytest.raises(TrainError, match="other styles, or of another generator"):
+            make_run(**changes).resume()
+    make_run(steps=8, learning_rate=1e-4).resume()
+
+
+def test_a_run_does_not_replace_another_unasked(make_run: Callable[..., PerceptualRun]) -> None:
+    first = make_run(steps=2)
+    train(first, silent)
+    before = first.paths.checkpoint.read_bytes()
+    with pytest.raises(TrainError, match="--resume"):
+        train(make_run(steps=2), silent)
+    assert first.paths.checkpoint.read_bytes() == before
+    resumed = make_run(steps=3)
+    resumed.resume()
+    train(resumed, silent)
+    assert resumed.step == 3
+
+
 def test_training_lowers_the_loss(make_run: Callable[..., PerceptualRun]) -> None:
     run = make_run(mixture_share=0.0, steps=1000, learning_rate=1e-2)
     photos = run.photos.batch(2, torch.default_generator)

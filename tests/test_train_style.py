@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.error import URLError
 
 import numpy as np
 import onnx
 import pytest
 import torch
 from PIL import Image
+from torchvision.models import WeightsEnum
 
 from rtstyle.cli import main
 from rtstyle.errors import EngineError, RtstyleError
@@ -350,7 +352,10 @@ def test_the_command_makes_a_style_that_can_be_kept(
     result = json.loads(told.out)
     assert (result["schema"], result["style"], result["steps"]) == (1, "my-picture", 1)
     assert (tmp_path / "My Picture.style").is_file() and Path(result["preview"]).is_file()
+    use = " ".join(generator)
+    assert f"--style 'My Picture.style' {use}" in told.err
     assert command(monkeypatch, "styles", "add", "My Picture.style", *generator) == 0
+    assert f"--style my-picture {use}" in capsys.readouterr().err
     assert command(monkeypatch, "styles", *generator) == 0
     assert "my-picture" in capsys.readouterr().out
     assert command(monkeypatch, "styles", "remove", "my-picture") == 0
@@ -380,6 +385,39 @@ def test_features_that_are_none_are_refused(order: StyleOrder, tmp_path: Path) -
     (tmp_path / "text.pth").write_text("no weights")
     with pytest.raises(TrainError, match="it is damaged, or no file of torch"):
         make_style(replace(order, features=tmp_path / "text.pth"), silent)
+
+
+@pytest.mark.parametrize("state", [torch.zeros(3), {"features.conv0.weight": torch.zeros(3)}, {}])
+def test_weights_of_something_else_are_refused(
+    order: StyleOrder, tmp_path: Path, state: object
+) -> None:
+    torch.save(state, tmp_path / "other.pth")
+    with pytest.raises(TrainError, match="does not hold VGG16's or VGG19's weights"):
+        make_style(replace(order, features=tmp_path / "other.pth"), silent)
+
+
+def test_weights_that_cannot_be_fetched_are_said(
+    order: StyleOrder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(WeightsEnum, "get_state_dict", offline)
+    with pytest.raises(TrainError, match="no route to host") as caught:
+        make_style(replace(order, features=None, download_features=True), silent)
+    assert "--features FILE" in str(caught.value)
+
+
+def test_ctrl_c_ends_the_command_with_130(
+    order: StyleOrder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("train.style_order.make_style", interrupt)
+    assert command(monkeypatch, "train", "style", str(order.pictures[0])) == 130
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_a_wrong_option_is_a_matter_of_usage(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,19 +10,24 @@ from rtstyle.errors import RtstyleError
 from .cli import app
 from .errors import missing_extra
 
+INTERRUPTED = 130
+
 
 def run(arguments: Sequence[str] | None, program: str, *, is_whole_program: bool = False) -> None:
     """Run a command; without arguments, the one of the process.
 
     Raises:
         RtstyleError: anything that a user can mend.
+        KeyboardInterrupt: the user pressed Ctrl-C.
     """
     try:
-        app(arguments, prog_name=program, standalone_mode=is_whole_program)
+        code = app(arguments, prog_name=program, standalone_mode=is_whole_program)
     except ModuleNotFoundError as error:
         if explained := missing_extra(error):
             raise explained from None
         raise
+    if code == INTERRUPTED:  # as typer tells it where it does not end the program
+        raise KeyboardInterrupt
 
 
 def main() -> None:

@@ -113,7 +113,7 @@ def load_features(file: Path | None, *, download: bool = False, depth: int = 16)
     which of the two is looked for where no file is given.
 
     Raises:
-        TrainError: no weights found, or `file` holds neither's.
+        TrainError: no weights found or fetched, or `file` holds neither's.
     """
     path = file or _torchvision_file(download, depth)
     try:
@@ -124,16 +124,15 @@ def load_features(file: Path | None, *, download: bool = False, depth: int = 16)
         raise TrainError(
             f"cannot read the feature file {path}", "it is damaged, or no file of torch's weights"
         ) from error
-    weights = {
-        name.removeprefix("features."): value.float()
-        for name, value in state.items()
-        if name.startswith("features.")
-    }
-    last = max(layers_of(weights).values())
-    weights = {name: v for name, v in weights.items() if int(name.split(".")[0]) <= last}
     try:
-        return VGGFeatures(weights)
-    except RuntimeError as error:
+        weights = {
+            name.removeprefix("features."): value.float()
+            for name, value in state.items()
+            if name.startswith("features.")
+        }
+        last = max(layers_of(weights).values())
+        return VGGFeatures({n: v for n, v in weights.items() if int(n.split(".")[0]) <= last})
+    except (AttributeError, RuntimeError, ValueError) as error:  # no dictionary, or of another net
         raise TrainError(
             f"{path} does not hold VGG16's or VGG19's weights up to relu4_3\n"
             "it must have torchvision's names: features.0.weight, features.0.bias, ..."
@@ -152,5 +151,12 @@ def _torchvision_file(download: bool, depth: int) -> Path:
             f"VGG{depth}'s weights are not here: {path} does not exist\n"
             "name a local file with --features FILE, or allow 528 MB with --download-features"
         )
-    source.get_state_dict(progress=True, check_hash=True)
+    try:
+        source.get_state_dict(progress=True, check_hash=True)
+    except (OSError, RuntimeError) as error:
+        raise TrainError(
+            f"cannot download VGG{depth}'s weights from {source.url}",
+            str(error),
+            "try again, or name a local file with --features FILE",
+        ) from error
     return path

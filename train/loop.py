@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from .errors import TrainError
+
 WARM_UP_STEPS = 100
 FINAL_LEARNING_RATE_SHARE = 0.03
 
@@ -85,10 +87,20 @@ def averaged(model: nn.Module, decay: float) -> AveragedModel:
 
 
 def train(run: Run, report: Report) -> None:
-    """Advance to the recipe's last step, saving checkpoint, log and sheet on the way."""
+    """Advance to the recipe's last step, saving checkpoint, log and sheet on the way.
+
+    Raises:
+        TrainError: the run begins anew in a folder where one was before.
+    """
     from torch.utils.tensorboard import SummaryWriter
 
     recipe = run.recipe
+    if run.step == 0 and run.paths.checkpoint.exists():
+        raise TrainError(
+            f"{run.paths.checkpoint} exists",
+            "this run would replace it",
+            "go on with that one with --resume, or name another folder with --out",
+        )
     with SummaryWriter(str(run.paths.out / "log"), purge_step=run.step) as log:
         while run.step < recipe.steps:
             started = time.perf_counter()

@@ -27,7 +27,7 @@ from .generators import UnshuffleConfig
 from .importance import find_faces, importance_map
 from .loop import Paths, averaged, learning_rate
 from .objective import Objective, Sample
-from .recipe import Recipe
+from .recipe import Recipe, recipe_from_dict
 from .replay import Replayed
 from .sheet import make_sheet
 
@@ -174,8 +174,19 @@ class PerceptualRun:
         self._begin(model)
 
     def resume(self) -> None:
-        """Go on from the checkpoint."""
+        """Go on from the checkpoint.
+
+        Raises:
+            TrainError: none there, or of other styles or another generator than the recipe's.
+        """
         saved = load_checkpoint(self.paths.checkpoint)
+        known = recipe_from_dict(saved.recipe, "the checkpoint's recipe")
+        if (known.style_names, known.generator) != (self.recipe.style_names, self.recipe.generator):
+            raise TrainError(
+                f"{self.paths.checkpoint} is of other styles, or of another generator",
+                "a run resumes with the recipe with which it began",
+                "begin another run with its weights: --start-from",
+            )
         restore(saved, self.average, [("", self.model, self.optimizer)])
         torch.set_rng_state(saved.random)
         self.step = saved.step

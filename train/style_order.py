@@ -189,11 +189,7 @@ def _square(picture: Tensor) -> Tensor:
 
 
 def _write(path: Path, bank: StyleBank) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_styles(part, bank)
-        os.replace(part, path)
+        save_styles(path, bank)
     except OSError as error:
         raise SinkError(f"cannot write {path}", str(error)) from error
-    finally:
-        part.unlink(missing_ok=True)

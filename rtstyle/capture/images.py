@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import SourceError
 from ..frame import Frame, Pixels
 from . import IMAGE_SUFFIXES, SourceInfo
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MAX_PIXELS = 36_000_000
 """Larger pictures are refused: a small file can claim any size."""
@@ -82,10 +87,10 @@ def list_images(path: Path) -> list[Path]:
 
 
 def read_image(path: Path) -> Pixels:
-    """A picture, upright, as RGB; transparency is laid over white.
+    """A picture, upright, as sRGB; transparency is laid over white.
 
     Raises:
-        SourceError: missing, damaged, too large, or no picture.
+        SourceError: missing, damaged, too large, of floating-point pixels, or no picture.
     """
     from PIL import Image, ImageOps
 
@@ -97,11 +102,16 @@ def read_image(path: Path) -> Pixels:
                     f"at most {MAX_PIXELS / 1e6:.0f} million pixels are read",
                     "make it smaller first",
                 )
-            upright = ImageOps.exif_transpose(image)
+            upright = _in_bytes(ImageOps.exif_transpose(image))
+            profile = upright.info.get("icc_profile")
             if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
-                layer = upright.convert("RGBA")
-                white = Image.new("RGBA", layer.size, "white")
-                upright = Image.alpha_composite(white, layer)
+                upright = upright.convert("RGBA")
+            elif upright.mode == "P":
+                upright = upright.convert("RGB")
+            if profile:
+                upright = _in_srgb(upright, profile)
+            if upright.mode == "RGBA":
+                upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
             return np.array(upright.convert("RGB"))
     except FileNotFoundError:
         raise SourceError(f"no such file: {path}") from None
@@ -110,3 +120,32 @@ def read_image(path: Path) -> Pixels:
         is_other = path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES
         fix = "for videos: rtstyle video" if is_other else ""
         raise SourceError(f"{path} cannot be read as a picture", why, fix) from error
+
+
+def _in_bytes(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits as grey of 8: Pillow would cut it off at 255."""
+    from PIL import Image
+
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers: save it with 8 or 16 bits")
+    if not image.mode.startswith("I"):
+        return image
+    levels = np.rint(np.clip(np.asarray(image), 0, 65535) / 257).astype(np.uint8)
+    grey = Image.fromarray(levels)
+    grey.info = image.info
+    return grey
+
+
+def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """The colours that the profile means, as phones with Display P3 write; unreadable: as it is."""
+    from PIL import ImageCms
+
+    try:
+        meant = ImageCms.ImageCmsProfile(BytesIO(profile))
+        mode = "RGBA" if image.mode == "RGBA" else "RGB"
+        srgb = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, meant, srgb, outputMode=mode)
+    except (ImageCms.PyCMSError, OSError):
+        return image
+    assert converted is not None  # as it is where the conversion is in place
+    return converted

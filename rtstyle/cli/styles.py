@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtstyle.shelf import DEFAULT_GENERATOR, generator_option
+
 from . import styling
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def styles(
         Path, typer.Option("--output", "-o", help="Where --sheet is written.")
     ] = Path("styles.png"),
     columns: Annotated[int, typer.Option(help="Pictures in a row of the sheet.", min=1)] = 3,
-    generator: styling.GeneratorOption = "fast",
+    generator: styling.GeneratorOption = DEFAULT_GENERATOR,
     backend: styling.BackendOption = "auto",
     overwrite: styling.OverwriteOption = False,
     as_json: styling.JSONOption = False,
@@ -74,7 +76,7 @@ def styles(
 def add(
     file: Annotated[Path, typer.Argument(help="A .style file (see: rtstyle train style).")],
     name: Annotated[str | None, typer.Option(help="Name to give it.")] = None,
-    generator: styling.GeneratorOption = "fast",
+    generator: styling.GeneratorOption = DEFAULT_GENERATOR,
     overwrite: styling.OverwriteOption = False,
 ) -> None:
     """Keep a style of your own: its name then works like that of any other style."""
@@ -84,7 +86,8 @@ def add(
 
     shelf = load_styles(find_generator(generator).styles)
     added = add_style(file, shelf, name, overwrite=overwrite)
-    print(f"{added}\nuse it with: --style {added.stem}", file=sys.stderr)
+    use = f"--style {added.stem}{generator_option(generator)}"
+    print(f"{added}\nuse it with: {use}", file=sys.stderr)
 
 
 @app.command()

@@ -11,6 +11,7 @@ import typer
 
 from rtstyle.controls import DEFAULT_SMOOTH, Controls
 from rtstyle.errors import UsageError
+from rtstyle.shelf import DEFAULT_GENERATOR
 
 from . import regions
 
@@ -123,7 +124,7 @@ class MovingLook(Look):
 class RunOptions:
     """What runs, and what it says (see `grouped`)."""
 
-    generator: GeneratorOption = "fast"
+    generator: GeneratorOption = DEFAULT_GENERATOR
     backend: BackendOption = "auto"
     quiet: QuietOption = False
     as_json: JSONOption = False
@@ -186,8 +187,10 @@ def load_painter(
     plain: list[tuple[str, float]] = []
     for name, share in mix:
         if name.endswith(".style"):
-            own = load_styles(Path(name), engine.info.generator.num_style_values)
-            bank = bank.with_styles(own)
-            name = own.names[0]
+            own = next(iter(load_styles(Path(name), engine.info.generator.num_style_values)))
+            if own.name in bank.names:  # which may be part of the mix as well
+                own = replace(own, name=name)
+            bank = bank.with_styles([own])
+            name = own.name
         plain.append((bank[name].name, share))
     return engine, bank, tuple(plain)

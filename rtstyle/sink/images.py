@@ -62,7 +62,7 @@ def write_image(path: Path, frame: Frame, quality: int = QUALITY) -> None:
     """Write the pixels of a frame; `quality` is that of JPEG and WebP.
 
     Raises:
-        SinkError: disk full, no permission.
+        SinkError: disk full, no permission, or too large for a picture of that kind.
     """
     from PIL import Image
 
@@ -70,7 +70,7 @@ def write_image(path: Path, frame: Frame, quality: int = QUALITY) -> None:
     try:
         Image.fromarray(frame.pixels).save(part, SUFFIXES[path.suffix.lower()], quality=quality)
         os.replace(part, path)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise SinkError(f"cannot write {path}", str(error)) from error
     finally:
         part.unlink(missing_ok=True)

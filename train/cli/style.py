@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from rtstyle.shelf import DEFAULT_GENERATOR, generator_option
+
 from .options import DownloadOption, FeaturesOption, ThreadsOption
 from .progress import LINE_EVERY_STEPS, progress_bar, text
 
@@ -45,7 +47,7 @@ def style(
         list[Path] | None,
         typer.Option(help="Folder with photos of yours to practise on, besides those we ship."),
     ] = None,
-    generator: Annotated[str, typer.Option(help="Generator of the shelf.")] = "fast",
+    generator: Annotated[str, typer.Option(help="Generator of the shelf.")] = (DEFAULT_GENERATOR),
     steps: Annotated[int, typer.Option(help="Steps to make.", min=1)] = 600,
     minutes: Annotated[float, typer.Option(help="Stop after so many minutes.", min=0.01)] = 9.0,
     features: FeaturesOption = None,
@@ -109,10 +111,11 @@ def style(
         }
         print(json.dumps(result, indent=2))
     if not quiet:
+        with_it = quote(str(made.path)) + generator_option(generator)
         print(
             f"{made.path} ({made.last.step} steps, {made.last.elapsed_seconds:.0f} s)\n"
-            f"use it: rtstyle video IN OUT --style {quote(str(made.path))}\n"
-            f"keep it: rtstyle styles add {quote(str(made.path))}",
+            f"use it: rtstyle video IN OUT --style {with_it}\n"
+            f"keep it: rtstyle styles add {with_it}",
             file=sys.stderr,
         )
     if made.was_interrupted:
