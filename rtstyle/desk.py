@@ -52,6 +52,7 @@ class Desk:
         self.controls = controls
         # What paints nothing comes last: the first keys are for styles.
         self.style_names = tuple(sorted(style_names, key=lambda name: name == ORIGINAL))
+        self._first_compare: Compare = controls.compare
         self._fade: Fade | None = None
         self._page = 0
 
@@ -114,8 +115,9 @@ class Desk:
         self.set(strength=min(1.0, max(0.0, strength)))
 
     def toggle_compare(self, compare: Compare) -> None:
-        """Into a way to compare, and back out of it."""
-        self.set(compare="off" if self.controls.compare == compare else compare)
+        """Into a way to compare, and back to the first one; out of that one, to none."""
+        back = "off" if self._first_compare == compare else self._first_compare
+        self.set(compare=back if self.controls.compare == compare else compare)
 
     def step_smooth(self) -> None:
         """No smoothing, some, much, and round again."""

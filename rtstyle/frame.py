@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,6 +42,19 @@ def positions(height: int, width: int) -> NDArray[np.float32]:
     grid = np.stack([x, y], axis=-1)
     grid.setflags(write=False)
     return grid
+
+
+def fitted(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Scaled to fit into another size and centred there on black; of that size, as it is."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    scale = min(width / pixels.shape[1], height / pixels.shape[0])
+    inner = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+    small = cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    right, bottom = width - inner[0] - left, height - inner[1] - top
+    border = cv2.BORDER_CONSTANT
+    return cv2.copyMakeBorder(small, top, bottom, left, right, border)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, eq=False)

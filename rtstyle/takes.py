@@ -45,6 +45,7 @@ class Takes:
             try:
                 self.record(self._free_path(".mkv"))
             except RtstyleError as error:
+                self.errors.append(error)
                 self.session.tell(error.what)
 
     def record(self, path: Path, *, overwrite: bool = False, is_vital: bool = False) -> None:
@@ -56,7 +57,7 @@ class Takes:
         rate = self.session.source.info.rate
         self._recorder = Recorder(path, rate, overwrite=overwrite)
         self.session.add_sink(self._recorder, is_vital=is_vital)
-        self.session.tell(f"recording {path.name}")
+        self.session.tell("; ".join([f"recording {path.name}", *self._recorder.notices]))
 
     def save_picture(self) -> None:
         """Write the frame last painted as PNG, in a thread of its own."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.server
+import re
+import sys
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,8 +16,10 @@ import pytest
 from rtstyle.capture import open_source
 from rtstyle.capture.timestamps import FrameClock
 from rtstyle.capture.video import VideoSource, VideoSourceOptions
+from rtstyle.cli import main
 from rtstyle.errors import SourceError, UsageError
 from tests.media import Clip, make_clip, video_times
+from tests.mjpeg_server import MJPEGServer
 
 
 def test_info_tells_what_is_in_the_file(tmp_path: Path) -> None:
@@ -129,3 +133,33 @@ def test_a_password_in_an_address_is_not_shown() -> None:
     with pytest.raises(SourceError) as caught:
         open_source("http://user:secret@127.0.0.1:9/in.mp4")
     assert "secret" not in str(caught.value)
+
+
+def test_a_live_stream_that_cannot_seek_is_read_up_to_the_start() -> None:
+    with MJPEGServer() as camera:
+        source = VideoSource(camera.url, VideoSourceOptions(start_seconds=0.4, end_seconds=0.8))
+        seconds = [frame.pts_seconds for frame in source]
+    assert seconds and min(seconds) >= 0.4 and max(seconds) < 0.8
+
+
+@pytest.mark.parametrize("extension", ["mp4", "ts"])
+@pytest.mark.parametrize("begin", [None, 1.0])
+def test_progress_begins_where_the_clock_of_the_file_does(
+    tmp_path: Path,
+    extension: str,
+    begin: float | None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clip = Clip(num_frames=50, start_seconds=Fraction(600))
+    make_clip(tmp_path / f"in.{extension}", clip)
+    monkeypatch.setattr("rtstyle.cli.progress.LINE_EVERY_SECONDS", 0.0)
+    trim = [] if begin is None else ["--start", str(begin)]
+    files = [str(tmp_path / f"in.{extension}"), str(tmp_path / "out.mkv")]
+    monkeypatch.setattr(sys, "argv", ["rtstyle", "video", *files, *trim, "--backend", "identity"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    shares = [int(each) for each in re.findall(r", (\d+)%, ", capsys.readouterr().err)]
+    assert len(shares) > 10 and shares == sorted(shares)
+    assert shares[0] < 20 and 90 <= shares[-1] <= 100

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rtstyle.capture.framing import missing_bytes
-from rtstyle.capture.video import VideoSource
+from rtstyle.capture.video import VideoSource, VideoSourceOptions
 from rtstyle.container import open_media
 from rtstyle.errors import RtstyleError, SourceError
 from tests.media import Clip, cut_off, damaged, make_clip, repaint, video_times
@@ -179,3 +179,78 @@ def test_a_stream_of_an_unknown_codec_is_left_out_by_name(tmp_path: Path) -> Non
     (dropped,) = sink.report
     assert (dropped.kind, dropped.codec, dropped.is_kept) == ("subtitle", "unknown codec", False)
     assert "cannot hold" in dropped.note
+
+
+@pytest.mark.parametrize("extension", ["mp4", "mkv", "gif"])
+def test_an_end_that_was_never_reached_hides_no_damage(tmp_path: Path, extension: str) -> None:
+    whole = make_clip(tmp_path / f"in.{extension}", BY_CONTAINER[extension])
+    seconds = BY_CONTAINER[extension].seconds
+    source = cut_off(whole, 0.5)
+    frames, sink, _ = repaint(source, tmp_path / "out.mkv", end=0.9 * seconds)
+    assert frames.damage and frames.is_incomplete
+    assert sink.written_path == tmp_path / "out.partial.mkv"
+    frames, sink, _ = repaint(source, tmp_path / "out.mkv", end=0.2 * seconds)
+    assert frames.damage is None and sink.written_path == tmp_path / "out.mkv"
+
+
+@pytest.mark.parametrize("num_b_frames", [0, 2])
+@pytest.mark.parametrize("places", [(-1,), (-4,), tuple(range(-7, 0))], ids=len)
+def test_damage_at_the_end_is_told_whatever_the_number_of_threads(
+    tmp_path: Path, num_b_frames: int, places: tuple[int, ...]
+) -> None:
+    clip = Clip(num_frames=50, options={"bf": str(num_b_frames), "g": "250"})
+    source = make_clip(tmp_path / "in.mp4", clip)
+    with av.open(str(source)) as container:
+        packets = [(each.pos or 0, each.size) for each in container.demux(video=0) if each.size]
+    content = bytearray(source.read_bytes())
+    for begin, size in (packets[place] for place in places):
+        content[begin + 5 : begin + size] = b"\xff" * (size - 5)
+    source.write_bytes(content)
+    found = set()
+    for num_threads in (1, 2, 8):
+        frames = VideoSource(source, VideoSourceOptions(num_threads=num_threads))
+        found.add((tuple(frame.pts for frame in frames), frames.damage))
+    ((times, damage),) = found
+    assert len(times) == 50 - len(places)
+    assert damage == f"{len(places)} of its 50 packets are damaged"
+
+
+def test_what_lies_behind_the_end_of_a_gif_is_no_damage(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.gif", BY_CONTAINER["gif"])
+    content = source.read_bytes()
+    for behind in (b"\0", b"more than that"):
+        source.write_bytes(content + behind)
+        assert missing_bytes(source) == 0
+    source.write_bytes(content[:-1] + b",")
+    assert missing_bytes(source) > 0
+
+
+@pytest.mark.parametrize(
+    ("extension", "codec"),
+    [("mkv", "libx264"), ("mp4", "libx264"), ("flv", "libx264"), ("asf", "msmpeg4")],
+)
+def test_a_whole_file_whose_clock_begins_late_is_not_called_damaged(
+    tmp_path: Path, extension: str, codec: str
+) -> None:
+    clip = Clip(num_frames=50, codec=codec, audio=("eng",), start_seconds=Fraction(3))
+    frames = VideoSource(make_clip(tmp_path / f"in.{extension}", clip))
+    assert frames.info.duration_seconds == pytest.approx(2, abs=0.1)
+    assert len(list(frames)) == 50
+    assert frames.damage is None and not frames.is_incomplete
+
+
+def test_pieces_of_a_film_are_whole(tmp_path: Path) -> None:
+    whole = make_clip(tmp_path / "in.mkv", Clip(num_frames=100, options={"g": "25"}))
+    pieces = str(tmp_path / "piece%d.mkv")
+    options = {"segment_time": "1.5"}
+    with av.open(str(whole)) as old, av.open(pieces, "w", "segment", options=options) as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux():
+            if packet.size:
+                packet.stream = stream
+                new.mux(packet)
+    paths = sorted(tmp_path.glob("piece*.mkv"))
+    assert len(paths) > 1
+    for path in paths:
+        frames, _, _ = repaint(path, tmp_path / "out.mkv")
+        assert frames.damage is None

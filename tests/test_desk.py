@@ -52,6 +52,16 @@ def test_comparing_toggles_and_the_ways_replace_each_other() -> None:
         assert chosen.controls.compare == expected
 
 
+@pytest.mark.parametrize("first", ["side-by-side", "split", "before"])
+@pytest.mark.parametrize("way", ["split", "before"])
+def test_comparing_returns_to_what_it_began_with(first: str, way: str) -> None:
+    chosen = desk(compare=first)
+    chosen.toggle_compare(way)  # type: ignore[arg-type]
+    assert chosen.controls.compare == ("off" if way == first else way)
+    chosen.toggle_compare(way)  # type: ignore[arg-type]
+    assert chosen.controls.compare == first
+
+
 def test_smoothing_and_regions_go_round() -> None:
     chosen = desk(smooth=0.7)
     smooth, regions = [], []

@@ -517,3 +517,132 @@ def test_sound_longer_than_the_picture_is_no_damage(tmp_path: Path, extension: s
     assert packet_hashes(tmp_path / f"out.{extension}", "audio") == packet_hashes(source, "audio")
     cut_off(source, 0.9)
     assert source.stat().st_size > 0
+
+
+def film_with_sound(path: Path, codec: str, layout: str, rate: int = 48000) -> Path:
+    """A second of silence beside a picture, in loudspeakers of one's choice."""
+    with av.open(str(path), "w") as output:
+        video, sound = output.add_stream("libx264", rate=25), output.add_stream(codec, rate=rate)
+        assert isinstance(sound, av.AudioStream)
+        video.width, video.height, video.pix_fmt = 128, 96, "yuv420p"
+        sound.layout = layout
+        for index in range(25):
+            frame = av.VideoFrame.from_ndarray(picture(index, (96, 128)), "rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            output.mux(video.encode(frame))
+        resampler = av.AudioResampler(sound.format, layout, rate)
+        silence = np.zeros((sound.layout.nb_channels, rate), np.float32)
+        wave = av.AudioFrame.from_ndarray(silence, "fltp", layout)
+        wave.sample_rate, wave.pts, wave.time_base = rate, 0, Fraction(1, rate)
+        for resampled in resampler.resample(wave):
+            output.mux(sound.encode(resampled))
+        output.mux([*video.encode(None), *sound.encode(None)])
+    return path
+
+
+def kinds_of(path: Path) -> list[tuple[str, str]]:
+    """Kind and codec of every stream that a reader finds."""
+    with av.open(str(path)) as container:
+        return [
+            (each.type, each.codec_context.codec.canonical_name if each.codec_context else "")
+            for each in container.streams
+        ]
+
+
+@pytest.mark.parametrize(
+    ("codec", "layout", "extension"),
+    [("ac3", "5.1(side)", "webm"), ("pcm_s16le", "stereo", "webm"), ("pcm_s16le", "stereo", "ts")],
+)
+def test_sound_of_any_loudspeakers_is_converted(
+    tmp_path: Path, codec: str, layout: str, extension: str
+) -> None:
+    source = film_with_sound(tmp_path / "in.mkv", codec, layout)
+    _, sink, _ = repaint(source, tmp_path / f"out.{extension}")
+    (sound,) = sink.report
+    assert sound.is_kept and "converted" in sound.note
+    with av.open(str(tmp_path / f"out.{extension}")) as container:
+        stream = container.streams.audio[0]
+        assert stream.layout.nb_channels == av.AudioLayout(layout).nb_channels
+        num_samples = sum(frame.samples for frame in container.decode(stream))
+    assert num_samples / 48000 == pytest.approx(1, abs=0.06)
+
+
+def test_sound_that_no_encoder_takes_is_left_out_by_name(tmp_path: Path) -> None:
+    source = film_with_sound(tmp_path / "in.mkv", "flac", "stereo", rate=192000)
+    _, sink, report = repaint(source, tmp_path / "out.mov")
+    assert report.num_frames == 25
+    assert [(each.codec, each.is_kept, bool(each.note)) for each in sink.report] == [
+        ("flac", False, True)
+    ]
+
+
+@pytest.mark.parametrize("extension", ["mp4", "webm"])
+def test_a_subtitle_that_is_no_utf8_costs_only_itself(tmp_path: Path, extension: str) -> None:
+    source = make_clip(tmp_path / "in.mkv", Clip(subtitles=("eng",)))
+    source.write_bytes(source.read_bytes().replace(b"eng 10", b"caf\xe9 1"))
+    _, sink, report = repaint(source, tmp_path / f"out.{extension}")
+    assert report.num_frames == 25
+    (text,) = sink.report
+    assert text.is_kept and "1 damaged packet" in text.note
+    (hashes,) = packet_hashes(tmp_path / f"out.{extension}", "subtitle").values()
+    assert len(hashes) >= 2
+
+
+def test_a_subtitle_too_long_for_mp4_costs_only_itself(tmp_path: Path) -> None:
+    clip = Clip(subtitles=("x" * 70_000, "eng"))
+    source = make_clip(tmp_path / "in.mkv", clip)
+    _, sink, report = repaint(source, tmp_path / "out.mp4")
+    assert report.num_frames == 25
+    assert ["damaged packets" in each.note for each in sink.report] == [True, False]
+
+
+@pytest.mark.parametrize("codec", ["flac", "pcm_s16le", "aac", "libopus"])
+def test_a_transport_stream_holds_what_is_said_to_be_kept(tmp_path: Path, codec: str) -> None:
+    clip = Clip(audio=("eng",), audio_codec=codec, subtitles=("eng",))
+    source = make_clip(tmp_path / "in.mkv", clip)
+    _, sink, _ = repaint(source, tmp_path / "out.ts")
+    sound, text = sink.report
+    assert sound.is_kept and ("converted" in sound.note) == (codec in ("flac", "pcm_s16le"))
+    assert not text.is_kept and "cannot hold" in text.note
+    expected = "opus" if codec == "libopus" else "aac"
+    assert kinds_of(tmp_path / "out.ts") == [("video", "h264"), ("audio", expected)]
+
+
+@pytest.mark.parametrize("extension", ["mov", "ts", "avi", "webm"])
+def test_a_cover_without_a_place_is_said_to_be_left_out(tmp_path: Path, extension: str) -> None:
+    source = make_clip(tmp_path / "in.mp4", Clip(num_frames=3, cover=True))
+    _, sink, _ = repaint(source, tmp_path / f"out.{extension}")
+    (cover,) = sink.report
+    assert not cover.is_kept and "no covers" in cover.note
+    assert len(kinds_of(tmp_path / f"out.{extension}")) == 1
+
+
+@pytest.mark.parametrize("extension", ["mkv", "mp4"])
+@pytest.mark.parametrize("codec", ["aac", "pcm_s16le"])
+def test_a_late_start_keeps_sound_and_picture_together_in_avi(
+    tmp_path: Path, extension: str, codec: str
+) -> None:
+    lags = []
+    for name, start in (("early", 0), ("late", 3)):
+        clip = Clip(audio=("eng",), audio_codec=codec, start_seconds=Fraction(start))
+        source = make_clip(tmp_path / f"{name}.{extension}", clip)
+        repaint(source, tmp_path / f"{name}.avi")
+        sound = packet_times(tmp_path / f"{name}.avi", "audio")[0]
+        lags.append(float(video_times(tmp_path / f"{name}.avi")[0]) - sound)
+    assert lags[1] == pytest.approx(lags[0], abs=0.041)  # AVI counts pictures
+
+
+def test_a_recording_of_a_browser_becomes_webm_with_its_own_timestamps(tmp_path: Path) -> None:
+    pts = (0, 17, 50, 83, 133, 150, 184, 201, 1000)
+    clip = Clip(
+        num_frames=len(pts),
+        rate=Fraction(1000),
+        pts=pts,
+        time_base=Fraction(1, 1000),
+        codec="libvpx",
+        options={"deadline": "realtime", "cpu-used": "8"},
+    )
+    source = make_clip(tmp_path / "in.webm", clip)
+    frames, _, _ = repaint(source, tmp_path / "out.webm")
+    assert frames.info.rate == 1000
+    assert video_times(tmp_path / "out.webm") == [Fraction(each, 1000) for each in pts]

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from rtstyle.frame import Frame
+from rtstyle.frame import Frame, fitted
 
 
 def picture(height: int = 4, width: int = 6) -> np.ndarray:
@@ -47,3 +47,22 @@ def test_painted_keeps_the_moment_and_the_first_original() -> None:
     assert twice.original is frame.pixels
     assert (twice.index, twice.pts, twice.time_base) == (2, 7, Fraction(1, 25))
     assert twice.pixels[0, 0, 0] == 2
+
+
+@pytest.mark.parametrize("size_hw", [(4, 12), (8, 6), (8, 12), (2, 3), (5, 50)])
+def test_fitted_keeps_the_shape_of_a_picture_in_the_middle_of_black(
+    size_hw: tuple[int, int],
+) -> None:
+    white, (height, width) = picture() + np.uint8(255), size_hw
+    inside = fitted(white, width, height)[..., 0] == 255
+    rows, columns = inside.any(axis=1), inside.any(axis=0)
+    assert inside.shape == size_hw and inside.sum() == rows.sum() * columns.sum()
+    assert rows.all() or columns.all()
+    assert abs(columns.sum() - rows.sum() * 6 / 4) <= 1
+    for line in (rows, columns):
+        assert abs(int(line.argmax()) - int(line[::-1].argmax())) <= 1
+
+
+def test_a_picture_of_that_size_is_fitted_as_it_is() -> None:
+    pixels = picture()
+    assert fitted(pixels, 6, 4) is pixels

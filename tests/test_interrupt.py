@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -16,8 +17,10 @@ import av
 import pytest
 
 from rtstyle.capture.video import VideoSource
+from rtstyle.cli import main
+from rtstyle.cli.progress import ProgressReport
 from rtstyle.errors import SinkError
-from rtstyle.runner import run
+from rtstyle.runner import Progress, run
 from rtstyle.sink.output_file import part_path, remove_stale_parts
 from rtstyle.sink.video import VideoSink, VideoSinkOptions
 from tests.media import CONTROLS, Clip, make_clip, packet_times, pipeline, repaint, video_times
@@ -178,3 +181,25 @@ def test_a_disk_that_fills_up_is_one_error(
 
 def test_the_hidden_name_is_in_the_same_folder(tmp_path: Path) -> None:
     assert part_path(tmp_path / "a.mp4") == tmp_path / f".a.mp4.{os.getpid()}.part"
+
+
+def test_a_second_signal_leaves_nothing_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = make_clip(tmp_path / "in.mp4", Clip(num_frames=50))
+
+    def twice(self: ProgressReport, progress: Progress) -> None:
+        if progress.num_frames == 10:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(ProgressReport, "__call__", twice)
+    arguments = ["video", str(source), str(tmp_path / "out.mp4"), "--json", "--backend", "identity"]
+    monkeypatch.setattr(sys, "argv", ["rtstyle", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 130
+    told = capsys.readouterr()
+    assert json.loads(told.out)["output"] is None
+    assert "partial" not in told.err and "nothing kept" in told.err
+    assert list(tmp_path.iterdir()) == [source]

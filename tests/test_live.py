@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
+import numpy as np
 import pytest
 from live_runs import (
     KeepingSink,
@@ -23,11 +31,15 @@ from rtstyle.capture.camera import CameraMode
 from rtstyle.capture.live import open_live
 from rtstyle.controls import Controls
 from rtstyle.errors import EngineError, SinkError
-from rtstyle.frame import Pixels
+from rtstyle.frame import Frame, Pixels
+from rtstyle.sink.output_file import PartFile, part_path
 from rtstyle.sink.recorder import Recorder
 from rtstyle.style import Style
 from rtstyle.takes import Takes
 from rtstyle.thumbnails import Thumbnails
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 
 def test_frames_come_painted_in_order_with_the_original_beside() -> None:
@@ -254,12 +266,14 @@ def test_a_folder_that_cannot_be_written_is_a_notice(tmp_path: Path) -> None:
     takes = Takes(session, tmp_path / "nowhere")
     takes.toggle_recording()
     assert not takes.is_recording and "nowhere" in session.notice
+    assert [error.exit_code for error in takes.errors] == [4]
     session.start()
     wait_until(lambda: session.latest_frame)
     takes.save_picture()
     wait_until(lambda: "cannot write" in session.notice)
     takes.close()
     session.close()
+    assert len(takes.errors) == 2
 
 
 def test_a_recording_that_fails_is_kept_as_an_error_and_leaves_no_file(tmp_path: Path) -> None:
@@ -287,6 +301,161 @@ def test_a_recording_without_frames_is_none(tmp_path: Path) -> None:
     takes.close()
     session.close()
     assert not takes.recordings and not list(tmp_path.iterdir()) and not takes.errors
+
+
+def record_noise(recorder: Recorder, num_frames: int) -> None:
+    """One frame a second, none of them dropped; ends early with the recorder."""
+    rng = np.random.default_rng(0)
+    for index in range(num_frames):
+        pixels = rng.integers(0, 256, (96, 128, 3), np.uint8)
+        recorder.write(Frame(pixels, index, index, Fraction(1)))
+        wait_until(lambda number=index: recorder.num_written > number or recorder.error)
+
+
+def num_pictures(path: Path) -> int:
+    with av.open(str(path)) as film:
+        return sum(1 for _ in film.decode(video=0))
+
+
+@pytest.mark.parametrize(("suffix", "num_frames"), [(".mkv", 24), (".webm", 120)])
+def test_what_a_killed_run_recorded_is_given_a_name_by_the_next(
+    tmp_path: Path, suffix: str, num_frames: int
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    out, killed = tmp_path / f"out{suffix}", tmp_path / "killed"
+    recorder = Recorder(out)
+    record_noise(recorder, num_frames)  # AV1 holds back many
+    shutil.copy(part_path(out), killed)
+    recorder.abort()
+    others = [tmp_path / f".{out.name}.{os.getppid()}.part", tmp_path / f".b.mkv.{ended.pid}.part"]
+    for path in others:
+        path.write_bytes(b"x")
+    session = make_session()
+    takes = Takes(session, tmp_path)
+    for name in (f"out.recovered{suffix}", f"out.recovered-2{suffix}"):
+        shutil.copy(killed, tmp_path / f".{out.name}.{ended.pid}.part")
+        takes.record(out)
+        notice = session.notice
+        takes.close()
+        assert out.name in notice and name in notice
+        assert num_pictures(tmp_path / name) > 10
+        assert (tmp_path / name).read_bytes() == killed.read_bytes()
+    session.close()
+    assert len(list(tmp_path.iterdir())) == 5 and all(path.exists() for path in others)
+
+
+@pytest.mark.parametrize(("name", "num_left"), [("out.mkv", 1), ("out.mp4", 0)])
+def test_of_killed_runs_only_what_can_be_played_is_kept(
+    tmp_path: Path, name: str, num_left: int
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    part = tmp_path / f".{name}.{ended.pid}.part"
+    part.write_bytes(b"x")
+    (tmp_path / name).touch()
+    with pytest.raises(SinkError, match="exists already"):
+        Recorder(tmp_path / name)
+    assert part.exists()
+    (tmp_path / name).unlink()
+    Recorder(tmp_path / name).close()
+    assert len(list(tmp_path.iterdir())) == num_left
+    part.touch()
+    Recorder(tmp_path / name).close()
+    assert len(list(tmp_path.iterdir())) == num_left
+
+
+class SmallDisk(PartFile):
+    """Has room for 300 kB."""
+
+    def write(self, content: Buffer, /) -> int:
+        if self.tell() + memoryview(content).nbytes > 300_000:
+            self._error = OSError(errno.ENOSPC, "No space left on device")
+            raise self._error
+        return super().write(content)
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.webm", "out.mp4"])
+def test_what_was_recorded_until_the_disk_was_full_is_kept_where_it_can_be_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("rtstyle.sink.video.PartFile", SmallDisk)
+    recorder = Recorder(tmp_path / name)
+    with pytest.raises(SinkError, match="no space left"):
+        record_noise(recorder, 200)
+    with pytest.raises(SinkError, match="the disk is full") as caught:
+        recorder.close()
+    assert caught.value.exit_code == 4 and len(str(caught.value).splitlines()) == 3
+    if name == "out.mp4":
+        assert not list(tmp_path.iterdir()) and "nothing was kept" in str(caught.value)
+        return
+    (kept,) = tmp_path.iterdir()
+    assert kept.name == name.replace("out", "out.partial") and kept.name in str(caught.value)
+    assert "nothing" not in str(caught.value)
+    assert num_pictures(kept) > 10
+
+
+def test_a_recording_that_cannot_be_completed_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_part: Path, _path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("rtstyle.sink.video.put_under_name", full)
+    recorder = Recorder(tmp_path / "out.mkv")
+    record_noise(recorder, 12)
+    with pytest.raises(SinkError, match=r"out\.partial\.mkv"):
+        recorder.close()
+    assert list(tmp_path.iterdir()) == [tmp_path / "out.partial.mkv"]
+    assert num_pictures(tmp_path / "out.partial.mkv") == 12
+
+
+def test_the_disk_of_a_vital_recorder_fills_up_and_the_session_names_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rtstyle.sink.video.PartFile", SmallDisk)
+    session = make_session()
+    takes = Takes(session, tmp_path)
+    takes.record(tmp_path / "out.mkv", is_vital=True)
+    assert takes._recorder is not None
+    with pytest.raises(SinkError, match="no space left"):
+        record_noise(takes._recorder, 200)
+    session.start()
+    assert session.ended.wait(5)
+    takes.close()
+    with pytest.raises(SinkError, match=r"out\.partial\.mkv"):
+        session.close()
+    assert "out.partial.mkv" in str(takes.errors[0])
+
+
+def test_frames_of_another_size_are_recorded_unstretched(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "out.mkv")
+    narrow = np.full((96, 128, 3), 60, np.uint8)
+    narrow[32:64, 48:80] = 255
+    wide = np.concatenate([narrow, narrow], axis=1)
+    for index, pixels in enumerate([wide, narrow, wide]):
+        recorder.write(Frame(pixels, index, index, Fraction(1, 30)))
+    recorder.close()
+    with av.open(str(tmp_path / "out.mkv")) as film:
+        grays = [frame.to_ndarray(format="gray") for frame in film.decode(video=0)]
+    assert {gray.shape for gray in grays} == {(96, 256)}
+    for gray, lefts in zip(grays, [(48, 176), (112,), (48, 176)], strict=True):
+        expected = np.zeros(256, bool)
+        for left in lefts:
+            expected[left : left + 32] = True
+        assert ((gray[48] > 150) != expected).sum() <= 4
+    assert grays[1][:, :62].max() < 30 < grays[1][:, 66:190].min()
+
+
+def test_side_by_side_is_recorded_again_after_a_look_at_before(tmp_path: Path) -> None:
+    session = make_session(controls=Controls((("a", 1.0),), smooth=0.0, compare="side-by-side"))
+    window = KeepingSink()
+    session.add_sink(window)
+    session.start()
+    for width in (256, 128, 256):
+        wait_until(lambda width=width: window.frames and window.frames[-1].width == width)
+        session.desk.toggle_compare("before")
+    session.close()
 
 
 def test_thumbnails_are_painted_one_by_one_each_in_its_style() -> None:

@@ -167,3 +167,12 @@ def test_batch_skips_what_is_there_and_reports_what_failed(
 def test_a_preset_of_the_users_own_is_taken_as_it_is() -> None:
     assert EncoderOptions("libx264", preset="slow").settings() == {"preset": "slow", "crf": "18"}
     assert EncoderOptions("libx264", crf=23).settings()["crf"] == "23"
+
+
+def test_an_input_is_not_lost_to_the_partial_output_of_a_run_over_it(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "clip.partial.mp4", Clip(num_frames=2))
+    with pytest.raises(UsageError, match="over the input") as caught:
+        VideoSink(tmp_path / "clip.mp4", VideoSinkOptions(source_path=source))
+    assert len(str(caught.value).splitlines()) <= 3
+    check_output(tmp_path / "other.mp4", source)
+    assert list(tmp_path.iterdir()) == [source]

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 MP4_LARGE, MP4_TO_END = 1, 0
 EBML_SEGMENT = bytes.fromhex("18538067")
+GIF_IMAGE, GIF_EXTENSION = b",", b"!"
 
 
 def missing_bytes(path: Path) -> int:
@@ -25,8 +26,7 @@ def missing_bytes(path: Path) -> int:
         elif head[:4] == b"RIFF" and head[8:12] == b"AVI ":
             end = int.from_bytes(head[4:8], "little") + 8
         elif head[:4] == b"GIF8":
-            file.seek(-1, 2)
-            end = size if file.read(1) == b";" else size + 1
+            end = size + _is_cut_gif(file)
         else:
             end = 0
     return max(0, end - size)
@@ -60,6 +60,26 @@ def _end_of_segment(file: BinaryIO) -> int:
         return 0
     length = _read_size(file)
     return 0 if length is None else file.tell() + length
+
+
+def _is_cut_gif(file: BinaryIO) -> bool:
+    """Walk through the blocks of a GIF (GIF89a, 18 to 27); anything may lie behind the last."""
+    file.seek(10)
+    _skip_colors(file, num_between=2)
+    while (kind := file.read(1)) in (GIF_IMAGE, GIF_EXTENSION):
+        if kind == GIF_IMAGE:
+            file.seek(8, 1)
+            _skip_colors(file)
+        file.seek(1, 1)
+        while (length := file.read(1)) not in (b"", b"\0"):
+            file.seek(length[0], 1)
+    return not kind
+
+
+def _skip_colors(file: BinaryIO, num_between: int = 0) -> None:
+    """Pass over a byte of flags and, after `num_between` others, the table that it announces."""
+    flags = int.from_bytes(file.read(1), "big")
+    file.seek(num_between + (3 << (flags % 8 + 1) if flags & 0x80 else 0), 1)
 
 
 def _read_size(file: BinaryIO) -> int | None:

@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
-import cv2
-
 from ..errors import RtstyleError
-from ..frame import Frame, Pixels
+from ..frame import Frame, fitted
 from . import Source, SourceInfo
 
 logger = logging.getLogger(__name__)
@@ -93,9 +91,8 @@ class SteadySource:
             source.close()
 
     def _steadied(self, frame: Frame, index: int, pts: int) -> Frame:
-        pixels = frame.pixels
-        if (frame.width, frame.height) != (self.info.width, self.info.height):
-            pixels = _fitted(pixels, self.info.width, self.info.height)
+        # A camera may come back with another size.
+        pixels = fitted(frame.pixels, self.info.width, self.info.height)
         return replace(frame, pixels=pixels, index=index, pts=pts, time_base=TIME_BASE)
 
     def _lost(self, error: RtstyleError) -> None:
@@ -123,14 +120,3 @@ class SteadySource:
                 self._drop()
             return self._source
         return None
-
-
-def _fitted(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Scaled to fit and centred on black: a camera may come back with another size."""
-    scale = min(width / pixels.shape[1], height / pixels.shape[0])
-    inner = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
-    small = cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA)
-    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-    right, bottom = width - inner[0] - left, height - inner[1] - top
-    border = cv2.BORDER_CONSTANT
-    return cv2.copyMakeBorder(small, top, bottom, left, right, border)  # type: ignore[return-value]

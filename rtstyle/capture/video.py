@@ -8,12 +8,10 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
-from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..container import (
-    TIME_BASE,
     PictureFormat,
     is_url,
     main_video,
@@ -25,7 +23,7 @@ from ..container import (
 from ..errors import SourceError, UsageError
 from ..frame import Frame
 from . import SourceInfo
-from .decoding import Health, decode_frames, missing_seconds
+from .decoding import Health, decode_frames, duration_seconds, missing_seconds, seek
 from .framing import missing_bytes
 from .hwaccel import Planar, choose_hwaccel
 from .timestamps import FrameClock
@@ -33,9 +31,6 @@ from .upright import Deinterlacer, UprightConverter
 
 DEFAULT_RATE = Fraction(25)
 TRANSPARENCY = "transparency is not kept: laid over black"
-
-SEEK_MARGIN_SECONDS = 5
-"""Transport streams have no index: start early enough to meet a keyframe."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ class VideoSource:
     A str that begins with http, https or rtsp is opened on the network. The first frame is decoded
     at once, so that a file without pictures fails here. After iteration `damage` says what was
     missing or broken (None: nothing), `is_incomplete` that the file broke off early; `notices` are
-    remarks for the user.
+    remarks for the user. `begin_seconds` is where the wanted part begins on the file's clock.
 
     Raises:
         SourceError: no such file, no video in it, or no frame can be decoded.
@@ -84,7 +79,7 @@ class VideoSource:
         self.damage: str | None = None
         self.is_incomplete = False
         self._health = Health()
-        self._closed = self._busy = self._started = False
+        self._closed = self._busy = self._started = self._reached_end = False
         hwaccel, why_not = choose_hwaccel(options.hwaccel, options.gpu)
         self._planar = None if hwaccel is None else Planar()
         if why_not:
@@ -108,6 +103,7 @@ class VideoSource:
         begin = start_seconds(self._container)
         options = self.options
         self._first_seconds = begin + Fraction(options.start_seconds or 0).limit_denominator(10**6)
+        self.begin_seconds = float(self._first_seconds)
         self._end_seconds = None
         if options.end_seconds is not None:
             self._end_seconds = begin + Fraction(options.end_seconds).limit_denominator(10**6)
@@ -116,7 +112,7 @@ class VideoSource:
         counted = self._container.format.name == "avi" and self._stream.codec_context.has_b_frames
         self._time_base = self._stream.time_base or 1 / rate
         if options.start_seconds and not counted:
-            _seek(self._container, self._first_seconds)
+            seek(self._container, self._first_seconds)
         self._clock = FrameClock(self._time_base, rate, counted=bool(counted))
         self._deinterlacer = Deinterlacer(self._time_base)
         frames = decode_frames(self._container, self._stream, self._health)
@@ -141,7 +137,7 @@ class VideoSource:
             self.notices.append(f"decoded on the CPU: {why_not}")
         if self.path is None and len(self._container.streams) > 1:
             self.notices.append("only the pictures of a URL are taken, not its sound")
-        duration = _duration_seconds(self._container, self._stream)
+        duration = duration_seconds(self._container, self._stream)
         if duration is not None:
             end = min(self.options.end_seconds or duration, duration)
             duration = max(0.0, end - (self.options.start_seconds or 0.0))
@@ -187,6 +183,7 @@ class VideoSource:
             pts = self._clock(frame.pts)
             seconds = pts * self._time_base
             if self._end_seconds is not None and seconds >= self._end_seconds:
+                self._reached_end = True
                 return
             if not self.options.start_seconds or seconds >= self._first_seconds:
                 yield pts, frame
@@ -194,7 +191,7 @@ class VideoSource:
     def _conclude(self) -> None:
         """Say what was wrong, once everything has been read."""
         health, found = self._health, []
-        if self._end_seconds is None:
+        if not self._reached_end:
             missing = missing_seconds(self._container, self._stream, health)
             num_bytes = missing_bytes(self.path) if self.path is not None else 0
             self.is_incomplete = missing > 0 or num_bytes > 0
@@ -230,7 +227,7 @@ class VideoSource:
 
     def _refuse_start_past_end(self) -> None:
         begin = self.options.start_seconds
-        duration = _duration_seconds(self._container, self._stream)
+        duration = duration_seconds(self._container, self._stream)
         if begin and duration is not None and begin >= duration:
             raise UsageError(
                 f"--start {begin:g} lies past the end of {self.name}",
@@ -254,18 +251,6 @@ class VideoSource:
 def count(number: int, thing: str) -> str:
     """ "1 frame", "2 frames"."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
-def _seek(container: InputContainer, seconds: Fraction) -> None:
-    if container.format.name in ("mpegts", "mpeg"):
-        seconds -= SEEK_MARGIN_SECONDS
-    container.seek(max(0, int(seconds / TIME_BASE)))
-
-
-def _duration_seconds(container: InputContainer, stream: VideoStream) -> float | None:
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return float(container.duration * TIME_BASE) if container.duration else None
 
 
 def _picture_notices(picture: PictureFormat, stream: VideoStream) -> list[str]:

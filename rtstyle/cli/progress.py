@@ -14,7 +14,11 @@ LINE_EVERY_SECONDS = 5.0
 
 
 class ProgressReport(AbstractContextManager["ProgressReport"]):
-    """Call it with each `Progress`; `duration_seconds` is the whole input's, None if unknown."""
+    """Call it with each `Progress`.
+
+    `duration_seconds` is that of all that is painted, None if unknown; it begins at
+    `start_seconds` of the input's own clock.
+    """
 
     def __init__(
         self, name: str, duration_seconds: float | None, start_seconds: float, *, quiet: bool

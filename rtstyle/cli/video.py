@@ -107,16 +107,15 @@ def video(
             **asdict(encoding),
         ),
     )
-    progress = ProgressReport(
-        output.name, opened.info.duration_seconds, start_seconds or 0.0, quiet=quiet
-    )
+    begin_seconds = getattr(opened, "begin_seconds", 0.0)
+    progress = ProgressReport(output.name, opened.info.duration_seconds, begin_seconds, quiet=quiet)
     with interruptible() as interruption, progress:
         pipeline = Pipeline(engine, bank, face_options)
         report = run(opened, pipeline, sink, controls, progress, interruption.stop)
-    interruption.discard_if_asked(sink.written_path)
+    written = interruption.keep_or_discard(sink.written_path)
     result = {
         "input": source,
-        "output": None if sink.written_path is None else str(sink.written_path),
+        "output": None if written is None else str(written),
         "style": dict(chosen),
         "strength": look.strength,
         "backend": engine.info.backend,
@@ -155,10 +154,12 @@ class Interruption:
         self.exit_code = 128 + number
         self.stop.set()
 
-    def discard_if_asked(self, path: Path | None) -> None:
-        """Remove the partial output after a second signal."""
+    def keep_or_discard(self, path: Path | None) -> Path | None:
+        """Remove the partial output after a second signal; what is left of it."""
         if self._discard and path is not None:
             path.unlink(missing_ok=True)
+            return None
+        return path
 
 
 @contextmanager
@@ -195,22 +196,23 @@ def finish(
             "damage": report.damage,
         }
         print(json.dumps(facts, indent=2))
+    kept = result["output"] or "nothing kept"
     if not quiet:
         for line in [*result["notices"], *stream_notes(result["streams"])]:
             print(f"note: {line}", file=sys.stderr)
         print(
-            f"{result['output']}: {report.num_frames} frames in {report.elapsed_seconds:.1f} s, "
+            f"{kept}: {report.num_frames} frames in {report.elapsed_seconds:.1f} s, "
             f"{report.frames_per_second:.1f} fps ({result['backend']}, {result['precision']}; "
             f"slowest: {report.slowest_stage})",
             file=sys.stderr,
         )
     if report.interrupted:
-        print(f"interrupted; the part that was done: {result['output']}", file=sys.stderr)
+        print(f"interrupted; the part that was done: {kept}", file=sys.stderr)
         raise typer.Exit(interruption.exit_code)
     if report.damage:
         print(
             f"error: the input is damaged or incomplete\n{report.damage}\n"
-            f"the part that could be read: {result['output']}",
+            f"the part that could be read: {kept}",
             file=sys.stderr,
         )
         raise typer.Exit(DAMAGED_EXIT_CODE)

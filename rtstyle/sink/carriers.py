@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -27,8 +27,17 @@ TEXT_CODECS = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm
 SOUND_CODECS = {"webm": "libopus"}
 """What sound becomes where it cannot stay as it is; AAC elsewhere."""
 
+LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+"""What a number of channels usually means."""
+
 BLOCKLESS_CODECS = ("aac", "ac3", "eac3")
 """Sound whose packets AVI describes misleadingly."""
+
+TS_CODECS = {
+    *("mp1", "mp2", "mp3", "aac", "aac_latm", "ac3", "eac3", "dts", "opus", "s302m"),
+    "dvb_subtitle",
+}
+"""What a transport stream has a name for; its writer takes all else too, as data of no kind."""
 
 SAMPLE_PACKETS = 8
 
@@ -36,7 +45,10 @@ MILLISECOND = Fraction(1, 1000)
 
 
 class Carrier(Protocol):
-    """Turns packets of an input stream into packets of `added`; `how` is empty for copies."""
+    """Turns packets of an input stream into packets of `added`; `how` is empty for copies.
+
+    `carry` raises FFmpegError or struct.error for a packet that cannot be converted.
+    """
 
     @property
     def added(self) -> Stream: ...
@@ -57,7 +69,9 @@ def choose_carrier(output: OutputContainer, stream: Stream) -> Carrier | None:
     if stream.type == "subtitle" and container in TEXT_CODECS and _is_text(stream):
         return SubtitleText(output, TEXT_CODECS[container])
     if stream.type == "audio" and stream.codec_context is not None:
-        return SoundEncoder(output, cast(AudioStream, stream), SOUND_CODECS.get(container, "aac"))
+        sound, codec = cast(AudioStream, stream), SOUND_CODECS.get(container, "aac")
+        if _works(container, lambda trial: SoundEncoder(trial, sound, codec)):
+            return SoundEncoder(output, sound, codec)
     return None
 
 
@@ -115,22 +129,20 @@ class SoundEncoder:
     def __init__(self, output: OutputContainer, stream: AudioStream, codec: str) -> None:
         rate = 48000 if codec == "libopus" else stream.codec_context.sample_rate
         self.added = cast(AudioStream, output.add_stream(codec, rate=rate))
-        self.added.layout = stream.layout
+        self.added.layout = _known_layout(stream.layout, codec)
         self.added.bit_rate = 96_000 * max(1, stream.layout.nb_channels)
         self.how = f"converted to {codec}"
         self._resampler = av.AudioResampler(self.added.format, self.added.layout, rate)
         self._source = stream
 
     def carry(self, packet: Packet) -> list[Packet]:
-        try:
-            frames = packet.decode()
-        except FFmpegError:
-            return []
-        return self._encode(frames)
+        return self._encode(packet.decode())
 
     def finish(self) -> list[Packet]:
-        packets = self._encode([*self._source.decode(None), None])
-        return [*packets, *self.added.encode(None)]
+        packets = []
+        with suppress(FFmpegError):  # damage in the last packets, which the decoder held back
+            packets = self._encode(self._source.decode(None))
+        return [*packets, *self._encode([None]), *self.added.encode(None)]
 
     def _encode(self, frames: Iterable) -> list[Packet]:
         return [
@@ -141,16 +153,40 @@ class SoundEncoder:
         ]
 
 
+def _known_layout(layout: av.AudioLayout, codec: str) -> str:
+    """The layout that the encoder knows for the same loudspeakers."""
+    if layout.name.endswith("channels"):  # PCM often tells no more than their number
+        return LAYOUTS.get(layout.nb_channels, layout.name)
+    return layout.name.replace("(side)", "") if codec == "libopus" else layout.name
+
+
 def _can_hold(container: str, stream: Stream) -> bool:
-    """Try a file of that format with this one stream, in memory."""
+    """Whether a stream can be copied into such a file, and is found there again."""
+    if container == "mpegts" and not _is_named_in_ts(stream):
+        return False
+
+    def copy(trial: OutputContainer) -> None:
+        added = trial.add_stream_from_template(stream, opaque=True)
+        added.disposition = stream.disposition
+
+    return _works(container, copy)
+
+
+def _works(container: str, add: Callable[[OutputContainer], object]) -> bool:
+    """Try a file of that format, in memory, with the one stream that `add` gives it."""
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:
-            added = trial.add_stream_from_template(stream, opaque=True)
-            added.disposition = stream.disposition
+            add(trial)
             trial.start_encoding()
     except (FFmpegError, ValueError):
         return False
     return True
+
+
+def _is_named_in_ts(stream: Stream) -> bool:
+    if stream.codec_context is None:  # no decoder, as for teletext: another one told what it is
+        return stream.container.format.name == "mpegts"
+    return stream.codec_context.codec.canonical_name in TS_CODECS
 
 
 @contextmanager

@@ -44,6 +44,9 @@ QUALITY = {
 }
 """Settings that look the same as the painting at a moderate size."""
 
+MAX_RATES = {"libsvtav1": Fraction(240)}
+"""Frames per second above which an encoder does not open; those of browsers claim 1000."""
+
 MAX_BITS = {"libx264": 10, "libx265": 12, "libsvtav1": 10, "libvpx-vp9": 12}
 
 
@@ -159,10 +162,9 @@ class Encoder:
         return self.stream.encode(None)
 
     def _add_stream(self, container: OutputContainer, options: EncoderOptions) -> VideoStream:
+        rate = min(options.rate, MAX_RATES.get(options.codec, options.rate))
         try:
-            added = container.add_stream(
-                options.codec, rate=options.rate, options=options.settings()
-            )
+            added = container.add_stream(options.codec, rate=rate, options=options.settings())
         except ValueError as error:
             raise SinkError(
                 f"a {container.format.name} file cannot hold {options.codec}",

@@ -58,7 +58,7 @@ def check_output(path: Path, source_path: Path | None = None, overwrite: bool = 
     """Find out before any work whether `path` can be written.
 
     Raises:
-        UsageError: it is the input itself.
+        UsageError: it is the input itself, or what stops early would replace the input.
         SinkError: unknown extension, no such folder, not writable, or there already.
     """
     if path.suffix.lower() not in CONTAINERS:
@@ -69,6 +69,12 @@ def check_output(path: Path, source_path: Path | None = None, overwrite: bool = 
         )
     if source_path is not None and _is_same_file(path, source_path):
         raise UsageError(f"{path} is the input itself", fix="give another output name")
+    if source_path is not None and _is_same_file(partial_path(path), source_path):
+        raise UsageError(
+            f"{path} cannot be made of {source_path.name}",
+            "a run that stops early would write its part over the input",
+            "give another output name",
+        )
     if path.is_dir():
         raise SinkError(f"{path} is a folder")
     if not path.parent.is_dir():
@@ -91,13 +97,20 @@ def partial_path(path: Path) -> Path:
 
 def remove_stale_parts(path: Path) -> list[Path]:
     """Delete what killed runs left of `path`; files of running processes stay."""
-    removed, names = [], (path.name, partial_path(path).name)
+    removed = [*stale_parts(path), *stale_parts(partial_path(path))]
+    for part in removed:
+        part.unlink(missing_ok=True)
+    return removed
+
+
+def stale_parts(path: Path) -> list[Path]:
+    """Unfinished files of `path` that killed runs left."""
+    found = []
     for part in path.parent.glob(".*.part"):
         match = PART_NAME.fullmatch(part.name)
-        if match and match["name"] in names and not _is_running(int(match["pid"])):
-            part.unlink(missing_ok=True)
-            removed.append(part)
-    return removed
+        if match and match["name"] == path.name and not _is_running(int(match["pid"])):
+            found.append(part)
+    return found
 
 
 def put_under_name(part: Path, path: Path) -> None:

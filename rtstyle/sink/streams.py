@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -147,8 +148,9 @@ class CopiedStreams:
             if self._output.format.name == "matroska":
                 self._attach(stream, is_cover=is_cover)
                 return _report(stream, True, "")
-            if not is_cover:
-                return _report(stream, False, f"{files} hold no attachments")
+            if not is_cover or self._output.format.name != "mp4":
+                kind = "covers" if is_cover else "attachments"
+                return _report(stream, False, f"{files} hold no {kind}")
         carrier = choose_carrier(self._output, stream)
         if carrier is None:
             return _report(stream, False, f"{files} cannot hold it")
@@ -202,11 +204,17 @@ class CopiedStreams:
         return not self._span.is_trimmed or _begin_of(packet) >= 0
 
     def _copy(self, packet: Packet) -> None:
+        """Write a packet; one that is damaged is counted, since the others may be whole."""
         index = packet.stream.index
-        for carried in self._carriers[index].carry(packet):
+        try:
+            carried = self._carriers[index].carry(packet)
+        except (FFmpegError, struct.error):
+            self._num_lost[index] = self._num_lost.get(index, 0) + 1
+            return
+        for each in carried:
             try:
-                self._output.mux(carried)
-            except (InvalidDataError, ArgumentError):  # damaged; the others may be whole
+                self._output.mux(each)
+            except (InvalidDataError, ArgumentError):
                 self._num_lost[index] = self._num_lost.get(index, 0) + 1
 
 

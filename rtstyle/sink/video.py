@@ -30,6 +30,8 @@ from .streams import CopiedStreams, Span, StreamReport, needs_free_tags
 
 DEFAULT_RATE = Fraction(25)
 MAX_CRF = 63
+PLAYABLE_UNFINISHED = ("matroska", "webm")
+"""Containers that are played without their end too."""
 FAR_START_SECONDS = 10
 """A clock that begins later than this counts something else than the film."""
 
@@ -124,6 +126,13 @@ class VideoSink:
         try:
             if keep_partial and self._encoder is not None:
                 self._keep_partial()
+        except SinkError as error:
+            self._close_files()
+            if self._format not in PLAYABLE_UNFINISHED or not self._part.exists():
+                raise
+            self.written_path = self._part.replace(partial_path(self.path))
+            kept = f"what there is, is kept as {self.written_path.name}"
+            raise SinkError(error.what, error.why, kept) from error
         finally:
             self._discard()
 
@@ -164,6 +173,8 @@ class VideoSink:
         if options.start_seconds:
             return Span(frame.pts * frame.time_base, end, is_trimmed=True)
         is_arbitrary = name == "mpegts" or begin > FAR_START_SECONDS
+        # AVI can delay pictures, but not sound: both have to begin at once.
+        is_arbitrary |= self._format == "avi"
         return Span(begin if is_arbitrary else Fraction(0), end)
 
     def _container_options(self) -> dict[str, str]:
@@ -203,11 +214,14 @@ class VideoSink:
                 put_under_name(self._part, target)
         self.written_path = target
 
-    def _discard(self) -> None:
+    def _close_files(self) -> None:
         for part in (self._copied, self._output, self._file):
             if part is not None:
                 with suppress(FFmpegError, OSError, ValueError):
                     part.close()
+
+    def _discard(self) -> None:
+        self._close_files()
         self._part.unlink(missing_ok=True)
         part_path(partial_path(self.path)).unlink(missing_ok=True)
 
