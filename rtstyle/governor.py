@@ -36,6 +36,7 @@ PATIENCE_SECONDS = 4.0
 MAX_PATIENCE_SECONDS = 120.0
 HELD_SECONDS = 20.0
 """A step up that lasts this long has held."""
+CLOSING_SECONDS = 1.0
 
 
 class Governor:
@@ -139,6 +140,7 @@ class Compiler:
         self._ready_hw: tuple[int, int] | None = None
         self._failed: set[tuple[int, int]] = set()
         self._thread: threading.Thread | None = None
+        self._is_closed = False
 
     def is_ready(self, height: int, width: int) -> bool:
         """Whether that size was the last to be compiled; if not, compile it in the background."""
@@ -159,10 +161,22 @@ class Compiler:
         if self._thread is not None:
             self._thread.join()
 
+    def close(self) -> None:
+        """Wait for a compilation under way for a second, then break it off by closing the engine.
+
+        GPUs compile for minutes; elsewhere the engine is left open.
+        """
+        if self._thread is not None:
+            self._thread.join(CLOSING_SECONDS)
+            if self._thread.is_alive():
+                self._is_closed = True
+                self._engine.close()
+        self.join()
+
     def _prepare(self, height: int, width: int) -> None:
         try:
             self._engine.prepare(height, width)
             self._ready_hw = height, width
         except RtstyleError as error:
             self._failed.add((height, width))
-            logger.warning("%s", error.what)
+            logger.log(logging.INFO if self._is_closed else logging.WARNING, "%s", error.what)

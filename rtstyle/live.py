@@ -91,7 +91,7 @@ class Session:
         self.ended.set()
 
     def close(self) -> None:
-        """Stop, wait for the threads, close the sinks.
+        """Stop, wait for the threads, close the sinks; the engine too if it goes on compiling.
 
         Raises:
             BaseException: what ended the session, if it was an error.
@@ -100,8 +100,8 @@ class Session:
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
-        self._compiler.join()
-        self.thumbnails.compiler.join()
+        self._compiler.close()
+        self.thumbnails.compiler.close()
         self.pipeline.close()
         for sink in self._sinks:
             try:

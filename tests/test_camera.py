@@ -20,7 +20,7 @@ from mjpeg_server import MJPEGServer
 
 from rtstyle.capture import SourceInfo, camera, live, steady
 from rtstyle.capture.camera import CameraMode, CameraSource
-from rtstyle.capture.cameras import Camera, find_camera, list_cameras
+from rtstyle.capture.cameras import Camera, find_again, find_camera, list_cameras
 from rtstyle.capture.live import open_live
 from rtstyle.capture.paced import PacedSource
 from rtstyle.capture.steady import SteadySource
@@ -31,6 +31,9 @@ from rtstyle.errors import DeviceError, SourceError
 from rtstyle.frame import Frame
 
 CAMERA = Camera(0, "HD Webcam", "/dev/video0")
+TWIN = Camera(2, "HD Webcam", "/dev/video2")
+MOVED = Camera(4, "HD Webcam", "/dev/video4")
+STRANGER = Camera(2, "Office HD Webcam 4K", "/dev/video2")
 
 
 def fake_sys(root: Path, *cameras: tuple[int, str, int, bool]) -> Path:
@@ -92,6 +95,22 @@ def test_unknown_camera_names_those_there_are(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(DeviceError, match="no camera") as error:
         open_live(None, CameraMode())
     assert "synthetic" in error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("now", "found"),
+    [
+        ([CAMERA, TWIN], TWIN),
+        ([CAMERA, MOVED], MOVED),
+        ([CAMERA], None),
+        ([STRANGER, CAMERA], None),
+        ([], None),
+    ],
+)
+def test_a_camera_that_was_lost_is_found_again_and_no_other(
+    now: list[Camera], found: Camera | None
+) -> None:
+    assert find_again(TWIN, [CAMERA], now) == found
 
 
 class FakeCapture:
@@ -317,6 +336,25 @@ def test_a_lost_camera_comes_back_and_frames_go_on(quick: None) -> None:
     assert pts == sorted(set(pts))
     assert source.num_losses == 2 and source.trouble == ""
     assert sources[0].is_closed and sources[3].is_closed  # type: ignore[union-attr]
+    source.close()
+
+
+@pytest.mark.parametrize("wanted", ["2", "/dev/video2"])
+def test_of_two_cameras_of_one_name_the_chosen_one_is_opened_also_after_a_loss(
+    quick: None, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    plugged = [[CAMERA, TWIN], [CAMERA, TWIN], [CAMERA], [CAMERA, STRANGER], [CAMERA, MOVED]]
+    opened: list[Camera] = []
+
+    def open_camera(camera: Camera, mode: CameraMode) -> ScriptedSource:
+        opened.append(camera)
+        return ScriptedSource(2)
+
+    monkeypatch.setattr(live, "list_cameras", lambda exclude=None: plugged.pop(0))
+    monkeypatch.setattr(live, "CameraSource", open_camera)
+    source = open_live(wanted, CameraMode())
+    assert len(list(islice(source, 4))) == 4
+    assert opened == [TWIN, MOVED] and not plugged and source.num_losses == 1
     source.close()
 
 

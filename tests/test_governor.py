@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
+from live_runs import TintEngine, make_session, small_camera, wait_until
 
 from rtstyle.errors import EngineError
 from rtstyle.governor import HEIGHTS_PX, Compiler, Governor
@@ -143,13 +145,19 @@ def test_a_slower_camera_leaves_more_time() -> None:
 
 
 class PreparedEngine(IdentityEngine):
-    """Notes what it is asked to compile; waits, or fails, when told to."""
+    """Notes what it is asked to compile; waits, or fails, when told to. Closing breaks it off."""
 
     def __init__(self) -> None:
         super().__init__()
         self.prepared: list[tuple[int, int]] = []
         self.go = threading.Event()
         self.error: EngineError | None = None
+        self.is_closed = False
+
+    def close(self) -> None:
+        self.is_closed = True
+        self.error = EngineError("compiling was stopped")
+        self.go.set()
 
     def prepare(self, height: int, width: int) -> None:
         self.go.wait(5)
@@ -167,6 +175,46 @@ def test_compiles_beside_the_stream_and_only_once() -> None:
     compiler.join()
     assert compiler.is_ready(360, 640)
     assert engine.prepared == [(360, 640)]
+
+
+def test_closing_breaks_off_what_compiles_for_long(caplog: pytest.LogCaptureFixture) -> None:
+    engine = PreparedEngine()
+    compiler = Compiler(engine)
+    compiler.close()
+    assert not compiler.is_ready(360, 640)
+    started = time.monotonic()
+    compiler.close()
+    assert time.monotonic() - started < 5
+    assert engine.is_closed and not compiler.is_ready(360, 640)
+    assert not caplog.records
+
+
+def test_closing_waits_for_what_is_soon_compiled_and_leaves_the_engine_open() -> None:
+    engine = PreparedEngine()
+    compiler = Compiler(engine)
+    assert not compiler.is_ready(360, 640)
+    engine.go.set()
+    compiler.close()
+    assert compiler.is_ready(360, 640) and not engine.is_closed
+
+
+def test_a_session_that_ends_does_not_wait_for_a_compilation() -> None:
+    class SlowEngine(TintEngine):
+        is_closed = threading.Event()
+
+        def prepare(self, height: int, width: int) -> None:
+            self.is_closed.wait(20)
+
+        def close(self) -> None:
+            self.is_closed.set()
+
+    engine = SlowEngine(seconds=0.2)
+    session = make_session(small_camera(30, (720, 1280)), engine)
+    session.start()
+    wait_until(lambda: session._compiler._thread is not None)
+    started = time.monotonic()
+    session.close()
+    assert time.monotonic() - started < 5 and engine.is_closed.is_set()
 
 
 def test_a_size_that_does_not_compile_is_never_ready() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from live_runs import make_session, small_camera, wait_until
 
 from rtstyle.capture.synthetic import SyntheticSource
 from rtstyle.controls import Controls
@@ -267,6 +268,98 @@ def test_preparing_ahead_reaches_both(pair: Pair) -> None:
     pair.settle()
     assert pair.fast.is_prepared(16, 24)
     assert pair.paint(16, 24) == FAST
+
+
+def preparing(pair: Pair, height: int, width: int) -> threading.Thread:
+    """A thread that prepares a size; returns once the slow engine has it."""
+    thread = threading.Thread(target=pair.engine.prepare, args=(height, width))
+    thread.start()
+    wait_until(lambda: pair.slow.is_prepared(height, width))
+    return thread
+
+
+def test_the_next_size_is_not_ready_before_the_engine_that_paints_has_it(pair: Pair) -> None:
+    pair.paint()
+    pair.settle()
+    assert pair.paint() == FAST
+    pair.fast.gate.clear()
+    thread = preparing(pair, 16, 24)
+    assert [pair.paint() for _ in range(20)] == [FAST] * 20
+    assert thread.is_alive()
+    pair.fast.gate.set()
+    thread.join(PATIENCE_SECONDS)
+    num_slow = pair.slow.num_painted
+    assert [pair.paint(16, 24), pair.paint()] == [FAST, FAST]
+    assert pair.slow.num_painted == num_slow
+    pair.fast.refuses = {(32, 32)}
+    pair.engine.prepare(32, 32)
+    assert pair.paint(32, 32) == SLOW and pair.paint() == FAST
+
+
+def test_while_the_slow_engine_paints_preparing_does_not_wait_for_the_fast_one(pair: Pair) -> None:
+    pair.fast.gate.clear()
+    assert pair.paint() == SLOW
+    preparing(pair, 16, 24).join(PATIENCE_SECONDS / 2)
+    assert pair.paint(16, 24) == SLOW and not pair.fast.prepared
+    pair.fast.gate.set()
+    pair.settle()
+    assert pair.paint() == FAST
+    pair.fast.fails = fail_with(RuntimeError("device lost"))
+    assert pair.paint() == SLOW
+    pair.fast.gate.clear()
+    preparing(pair, 32, 32).join(PATIENCE_SECONDS / 2)
+    assert pair.paint(32, 32) == SLOW
+
+
+def test_closing_breaks_off_preparing_and_tells_how_it_painted(
+    pair: Pair, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.paint()
+    pair.settle()
+    pair.paint()
+
+    def compile_until_stopped(height: int, width: int) -> None:
+        assert pair.watch is not None and pair.watch.cancelled.wait(PATIENCE_SECONDS)
+        raise EngineError("compiling was stopped")
+
+    monkeypatch.setattr(pair.fast, "prepare", compile_until_stopped)
+    thread = preparing(pair, 16, 24)
+    started = time.monotonic()
+    pair.engine.close()
+    thread.join(PATIENCE_SECONDS)
+    assert not thread.is_alive() and time.monotonic() - started < PATIENCE_SECONDS / 2
+    assert pair.slow.is_closed and pair.fast.is_closed
+    assert pair.engine.info == pair.fast.info
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+def test_a_change_of_size_in_a_session_leaves_the_picture_to_the_fast_engine() -> None:
+    painted: list[tuple[int, int]] = []
+
+    class Note(Painter):
+        """Takes its time: the fast one too much at full size, the slow one at every size."""
+
+        def begin(self, pixels: np.ndarray, style: Style) -> Callable[[], np.ndarray]:
+            painted.append((self.value, pixels.shape[0]))
+            time.sleep({SLOW: 0.3, FAST: 0.25}[self.value] * (pixels.shape[0] / 720) ** 2)
+            return super().begin(pixels, style)
+
+        def prepare(self, height: int, width: int) -> None:
+            time.sleep(1.0 if self.prepared and self.value == FAST else 0.0)
+            super().prepare(height, width)
+
+    slow, fast = Note("openvino", SLOW), Note("tensorrt", FAST)
+    engine = HotSwapEngine(slow, "tensorrt", lambda watch: fast)
+    session = make_session(small_camera(30, (288, 512)), engine)  # type: ignore[arg-type]
+    session.thumbnails._waiting.clear()
+    session.start()
+    try:
+        wait_until(lambda: (painted or [(0, 288)])[-1][1] < 288, 60)
+    finally:
+        session.close()
+        engine.close()
+    swapped = next(index for index, (value, _) in enumerate(painted) if value == FAST)
+    assert {value for value, _ in painted[swapped:]} == {FAST}
 
 
 def test_for_files_every_frame_waits_so_that_two_runs_are_the_same() -> None:

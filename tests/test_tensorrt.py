@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from rtstyle.inference.parity import MIN_PSNR_DB, photo, psnr_db
 from rtstyle.inference.plan_cache import PlanCache
 from rtstyle.inference.tensorrt import KEPT_SIZES, CudaDevice, TensorRTEngine, load_tensorrt
 from rtstyle.inference.tensorrt_compile import RTX, Library
+from rtstyle.inference.tensorrt_run import TensorRTRunner
 from rtstyle.runner import one_behind
 from rtstyle.shelf import ShelvedGenerator, find_generator
 from rtstyle.style import Style, load_styles
@@ -201,6 +203,43 @@ def test_only_the_last_sizes_stay_on_the_gpu(desk: Desk) -> None:
     assert [engine.is_prepared(*size) for size in sizes] == [False] + [True] * KEPT_SIZES
     engine.close()
     assert len(desk.torch.memory) == 0
+
+
+def test_a_size_in_use_stays_on_the_gpu(desk: Desk, style: Style) -> None:
+    engine = desk.engine()
+    sizes = [(16 + 8 * step, 32) for step in range(KEPT_SIZES)]
+    for size in sizes:
+        engine.prepare(*size)
+    engine.stylize(photo(*sizes[0]), style)
+    engine.prepare(*SIZE_HW)
+    kept = [engine.is_prepared(*size) for size in sizes]
+    assert kept == [True, False] + [True] * (KEPT_SIZES - 2) and engine.is_prepared(*SIZE_HW)
+    engine.close()
+
+
+def test_frames_go_on_while_another_size_is_compiled(
+    desk: Desk, style: Style, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = desk.engine()
+    engine.prepare(*SIZE_HW)
+    compiling, go, open_plan = threading.Event(), threading.Event(), engine._open
+
+    def open_later(size: tuple[int, int]) -> TensorRTRunner:
+        compiling.set()
+        assert go.wait(20)
+        return open_plan(size)
+
+    monkeypatch.setattr(engine, "_open", open_later)
+    compiler = threading.Thread(target=engine.prepare, args=(32, 48))
+    compiler.start()
+    assert compiling.wait(20)
+    assert engine.is_prepared(*SIZE_HW) and not engine.is_prepared(32, 48)
+    engine.stylize(photo(*SIZE_HW), style)
+    assert compiler.is_alive()
+    go.set()
+    compiler.join(20)
+    assert engine.is_prepared(32, 48)
+    engine.close()
 
 
 def test_too_little_memory_is_said(desk: Desk) -> None:

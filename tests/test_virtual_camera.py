@@ -196,8 +196,39 @@ def test_nobody_watching_slows_the_device_and_tells(
     with fake.device_file.open("rb"):
         wait_until(lambda: watched == [False, True])
     wait_until(lambda: watched == [False, True, False])
+    num_sent = camera.num_sent
+    wait_until(lambda: camera.num_sent > num_sent + 1)
     camera.close()
-    assert (fake.opened[0].pictures[-1] == 70).all()
+    assert (fake.opened[0].pictures[-1] == card("the camera starts", 48, 64)).all()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells")
+def test_a_call_does_not_begin_with_the_last_picture_of_the_one_before(
+    fake: type[FakeBackend], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(readers, "READING_SECONDS", 0.05)
+    monkeypatch.setattr(virtual_camera, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(virtual_camera, "STILL_RATE", 20.0)
+    monkeypatch.setattr(virtual_camera, "CARD_SECONDS", 60.0)
+    watched: list[bool] = []
+    sent: list[Frame] = []
+    camera = VirtualCamera(options(on_watched=watched.append, on_sent=sent.append))
+    pictures = fake.opened[0].pictures
+    camera.write(frame(70))
+    wait_until(lambda: watched == [False])
+    camera.write(frame(80))  # painted when nobody looked any more
+    num_unwatched = len(pictures)
+    wait_until(lambda: len(pictures) > num_unwatched + 3)
+    with fake.device_file.open("rb"):
+        num_before = len(pictures)
+        wait_until(lambda: watched == [False, True] and len(pictures) > num_before + 5)
+        starts = card("the camera starts", 48, 64)
+        assert all((picture == starts).all() for picture in pictures[num_before - 1 :])
+        camera.write(frame(90))
+        wait_until(lambda: (pictures[-1] == 90).all())
+    camera.close()
+    assert [int(each.pixels[0, 0, 0]) for each in sent] == [70, 90]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells")

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -402,10 +403,91 @@ def test_without_a_display_other_ways_are_named(monkeypatch: pytest.MonkeyPatch)
         displays.choose_window("gtk", records=False)
 
 
+linux = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="other systems always have a display"
+)
+NOBODY = ":4077"
+"""A display that no X server has."""
+
+
+@linux
+@pytest.mark.parametrize("asked", ["auto", "qt", "highgui"])
+@pytest.mark.parametrize("platform", ["", "xcb"])
+def test_a_display_that_is_named_but_away_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asked: str, platform: str
+) -> None:
+    monkeypatch.setenv("DISPLAY", NOBODY)
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-77")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("QT_QPA_PLATFORM", platform)
+    with pytest.raises(SinkError, match=f"no display.*\n.*{NOBODY}") as error:
+        displays.choose_window(asked, records=False)
+    assert "--record" in error.value.fix
+    assert displays.choose_window(asked, records=True) == "none"
+
+
+@linux
+@pytest.mark.parametrize("name", ["wayland-77", "/wayland-77"])
+def test_with_wayland_alone_only_qt_has_a_window(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    path = str(tmp_path / name.strip("/"))
+    monkeypatch.setenv("WAYLAND_DISPLAY", path if name.startswith("/") else name)
+    monkeypatch.setattr(displays, "missing_for_qt", lambda: None)
+    with socket.socket(socket.AF_UNIX) as compositor:
+        compositor.bind(path)
+        compositor.listen()
+        assert displays.choose_window("auto", records=False) == "qt"
+        with pytest.raises(SinkError, match="plain window needs an X server"):
+            displays.choose_window("highgui", records=False)
+        monkeypatch.setattr(displays, "missing_for_qt", lambda: ("no PySide6", "install it"))
+        with pytest.raises(SinkError, match=r"no display.*\n.*no PySide6\ninstall it"):
+            displays.choose_window("auto", records=False)
+
+
+@linux
+def test_an_x_server_that_answers_is_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("Xvfb") is None:
+        pytest.skip("needs Xvfb")
+    server, display = start_x_server()
+    monkeypatch.setenv("DISPLAY", display)
+    try:
+        assert displays.choose_window("highgui", records=False) == "highgui"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@linux
+def test_without_the_library_of_x_the_display_that_is_named_is_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(name: str) -> None:
+        raise OSError(name)
+
+    monkeypatch.setattr("ctypes.CDLL", missing)
+    monkeypatch.setenv("DISPLAY", ":4078")
+    assert displays.choose_window("highgui", records=False) == "highgui"
+
+
+@linux
+def test_qt_may_draw_where_there_is_no_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", NOBODY)
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    monkeypatch.setattr(displays, "missing_for_qt", lambda: None)
+    assert displays.choose_window("auto", records=False) == "qt"
+    with pytest.raises(SinkError, match=NOBODY):
+        displays.choose_window("highgui", records=False)
+
+
 def test_without_pyside_the_plain_window_is_taken_and_the_extra_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(displays, "has_x", lambda: True)
     monkeypatch.setattr(displays, "find_spec", lambda name: None)
     assert displays.choose_window("auto", records=False) == "highgui"
     assert "rtstyle[gui]" in capsys.readouterr().err
@@ -413,7 +495,8 @@ def test_without_pyside_the_plain_window_is_taken_and_the_extra_named(
         displays.choose_window("qt", records=False)
 
 
-def test_live_without_a_window_records_and_reports(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [{}, pytest.param({"DISPLAY": NOBODY}, marks=linux)])
+def test_live_without_a_window_records_and_reports(tmp_path: Path, named: dict[str, str]) -> None:
     """The whole command, as a person on a server would use it."""
     environment = {key: value for key, value in os.environ.items() if "DISPLAY" not in key}
     environment.pop("QT_QPA_PLATFORM", None)
@@ -422,6 +505,7 @@ def test_live_without_a_window_records_and_reports(tmp_path: Path) -> None:
         *("--resolution", "160x96", "--backend", "identity", "--json"),
         *("--record", str(tmp_path / "out.mkv")),
     ]
+    environment |= named
     result = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
     )
@@ -495,21 +579,26 @@ needs_display = pytest.mark.skipif(
 )
 
 
+def start_x_server() -> tuple[subprocess.Popen[bytes], str]:
+    """An X server, and the display that it has."""
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x900x24", "-nolisten", "tcp"],
+        pass_fds=[writing],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        return server, f":{pipe.readline().strip()}"
+
+
 class Desktop:
     """An X server of its own with one `rtstyle live` on it."""
 
     def __init__(self, folder: Path, kind: str) -> None:
         self.folder = folder
-        reading, writing = os.pipe()
-        self.server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x900x24", "-nolisten", "tcp"],
-            pass_fds=[writing],
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(writing)
-        with os.fdopen(reading) as pipe:
-            number = pipe.readline().strip()
-        self.environment = {**os.environ, "DISPLAY": f":{number}", "QT_QPA_PLATFORM": "xcb"}
+        self.server, display = start_x_server()
+        self.environment = {**os.environ, "DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
         self.manager = subprocess.Popen(
             ["openbox"], env=self.environment, stderr=subprocess.DEVNULL
         )

@@ -45,6 +45,17 @@ def find_camera(wanted: str, cameras: list[Camera]) -> Camera | None:
     return matching[0] if matching and wanted else None
 
 
+def find_again(camera: Camera, others: list[Camera], now: list[Camera]) -> Camera | None:
+    """A camera of before among those of now; plugged in again, it may have another number.
+
+    The `others` were there beside it, so none of them is it, whatever its name.
+    """
+    if camera in now:
+        return camera
+    same = [each for each in now if each.name == camera.name and each not in others]
+    return same[0] if same else None
+
+
 def _of_sysfs(root: Path) -> list[Camera]:
     cameras: list[Camera] = []
     for folder in (root / "sys/class/video4linux").glob("video*"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import DeviceError, SourceError
 from . import Source
 from .camera import CameraMode, CameraSource
-from .cameras import Camera, find_camera, list_cameras
+from .cameras import Camera, find_again, find_camera, list_cameras
 from .paced import PacedSource
 from .steady import SteadySource
 from .stream import SCHEMES, StreamSource
@@ -41,17 +41,21 @@ def open_live(wanted: str | None, mode: CameraMode, exclude: str | None = None) 
         return SteadySource(partial(StreamSource, wanted))
     if wanted is not None and Path(wanted).is_file():
         return SteadySource(partial(PacedSource, partial(VideoSource, Path(wanted))))
-    camera = _chosen(wanted, exclude)
-    return SteadySource(partial(_camera, camera, mode, exclude))
-
-
-def _camera(camera: Camera, mode: CameraMode, exclude: str | None) -> Source:
-    """The camera by its name, since one that was plugged in again may have another number."""
-    return CameraSource(find_camera(camera.name, list_cameras(exclude)) or camera, mode)
-
-
-def _chosen(wanted: str | None, exclude: str | None) -> Camera:
     cameras = list_cameras(exclude)
+    camera = _chosen(wanted, cameras)
+    others = [other for other in cameras if other != camera]
+
+    def open_camera() -> Source:
+        present = find_again(camera, others, list_cameras(exclude))
+        if present is None:
+            what = f"the camera '{camera.name}' is away"
+            raise DeviceError(what, "it is unplugged or switched off", "plug it in again")
+        return CameraSource(present, mode)
+
+    return SteadySource(open_camera)
+
+
+def _chosen(wanted: str | None, cameras: list[Camera]) -> Camera:
     if wanted is None and cameras:
         return cameras[0]
     camera = find_camera(wanted, cameras) if wanted is not None else None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
+import socket
 import sys
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 KINDS = ("auto", "qt", "highgui", "none")
 WITHOUT = "go without: rtstyle live --record out.mkv, rtstyle camera, or rtstyle video for files"
 INSTALL_QT = "run: pip install 'rtstyle[gui]'"
+NEEDS_X = "the plain window needs an X server"
+ANSWER_SECONDS = 2.0
 QT_LIBRARIES = "sudo apt install libxcb-cursor0 libegl1 libxkbcommon-x11-0"
 
 
@@ -37,29 +42,85 @@ def choose_window(asked: str, *, records: bool) -> str:
         raise UsageError(f"--window cannot be '{asked}'", fix=f"it is one of: {', '.join(KINDS)}")
     if asked == "none":
         return asked
-    if not has_display():
-        if not records:
-            raise SinkError("there is no display to open a window on", fix=WITHOUT)
-        print("there is no display: recording without a window", file=sys.stderr)
-        return "none"
     if asked == "highgui":
-        return asked
+        return asked if has_x() else _no_window(f"{NEEDS_X}, and {_no_answer()}", records=records)
+    if not has_display():
+        return _no_window(_no_answer("WAYLAND_DISPLAY"), records=records)
     missing = missing_for_qt()
     if not missing:
         return "qt"
     if asked == "qt":
         raise SinkError("the Qt window cannot be opened", *missing)
     why, fix = missing
+    if not has_x():
+        return _no_window(f"{NEEDS_X}, and {why}", fix, records=records)
     print(f"plain window, because {why}; for sliders and a strip of styles, {fix}", file=sys.stderr)
     return "highgui"
 
 
+def _no_window(why: str, fix: str = WITHOUT, *, records: bool) -> str:
+    if not records:
+        raise SinkError("there is no display to open a window on", why, fix)
+    print("there is no display: recording without a window", file=sys.stderr)
+    return "none"
+
+
+def _no_answer(*others: str) -> str:
+    """Why neither `DISPLAY` nor the `others` lead to a display."""
+    names = "DISPLAY", *others
+    named = [value for name in names if (value := os.environ.get(name))]
+    if named:
+        return f"nothing answers at {' or '.join(named)}"
+    return f"no {' or '.join(names)} is set"
+
+
 def has_display() -> bool:
-    """Whether windows can be seen, or Qt was told to draw elsewhere."""
+    """Whether Qt reaches a display, or was told to draw elsewhere."""
     if not sys.platform.startswith("linux"):
         return True
-    named = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    return any(os.environ.get(name) for name in named)
+    told = re.findall(r"(?:^|;)(\w+)", os.environ.get("QT_QPA_PLATFORM", ""))
+    probes = {"xcb": has_x, "wayland": has_wayland}
+    return any(name not in probes or probes[name]() for name in told or probes)
+
+
+def has_x() -> bool:
+    """Whether an X server answers: Qt and OpenCV would abort the process. Only Linux needs one."""
+    if not sys.platform.startswith("linux"):
+        return True
+    name = os.environ.get("DISPLAY")
+    return bool(name) and _x_answers(name)
+
+
+@cache
+def _x_answers(name: str) -> bool:
+    """Connect to an X server, and stay connected.
+
+    Xvfb starts afresh when its last client leaves, and the window would come just then.
+    """
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError:
+        return True  # nothing to ask with
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    connection = ctypes.c_void_p(xcb.xcb_connect(os.fsencode(name), None))
+    if xcb.xcb_connection_has_error(connection):
+        xcb.xcb_disconnect(connection)
+        return False
+    return True
+
+
+def has_wayland() -> bool:
+    """Whether a Wayland compositor takes connections."""
+    name = os.environ.get("WAYLAND_DISPLAY")
+    if not name:
+        return False
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(ANSWER_SECONDS)
+        try:
+            connection.connect(os.path.join(os.environ.get("XDG_RUNTIME_DIR", ""), name))
+        except OSError:
+            return False
+    return True
 
 
 def missing_for_qt() -> tuple[str, str] | None:
@@ -70,7 +131,7 @@ def missing_for_qt() -> tuple[str, str] | None:
         # It gives up a reference to None on every call into Python, until Python itself gives up.
         return "PySide6 6.12 crashes with Python 3.11", INSTALL_QT
     libraries = ["libEGL.so.1"] if sys.platform.startswith("linux") else []
-    if libraries and not os.environ.get("QT_QPA_PLATFORM") and "DISPLAY" in os.environ:
+    if libraries and not os.environ.get("QT_QPA_PLATFORM") and has_x():
         libraries.append("libxcb-cursor.so.0")
     for library in libraries:
         try:

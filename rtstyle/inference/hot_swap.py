@@ -17,6 +17,9 @@ from .build_watch import Announcer, BuildWatch
 
 logger = logging.getLogger(__name__)
 
+CLOSED = "closed"
+SIGNAL_SECONDS = 0.2
+
 
 class FastEngine(AheadEngine, Protocol):
     """An engine that says which sizes it paints without compiling first."""
@@ -53,7 +56,8 @@ class HotSwapEngine:
         self._asked: tuple[int, int] | None = None
         self._refused: set[tuple[int, int]] = set()
         self._failure = ""
-        self._is_fast = False
+        self._is_fast = self._has_swapped = False
+        self._preparing = threading.Lock()
         atexit.register(self.close)  # a build must not outlive the interpreter
 
     @property
@@ -93,6 +97,7 @@ class HotSwapEngine:
             else:
                 self._is_fast = not self._failure
                 if self._is_fast:
+                    self._has_swapped = True
                     return result
             return self._begin_slowly(pixels, style)()
 
@@ -110,9 +115,15 @@ class HotSwapEngine:
     def prepare(self, height: int, width: int) -> None:
         """Make `current` ready for a size; the fast engine follows with the next frame.
 
-        With `waits`, it is ready too on return, or has refused the size.
+        With `waits`, and once the fast engine paints, it is ready too on return, or has refused the
+        size: else a change of size would hand the picture back to `current`.
         """
         self._current.prepare(height, width)
+        if self._has_swapped and not self._waits:
+            with self._preparing:
+                if not self._failure:
+                    self._work(height, width)
+            return
         self._asked = (height, width)
         if self._waits:
             self._ready(height, width)
@@ -120,14 +131,14 @@ class HotSwapEngine:
     def close(self) -> None:
         """Stop a build under way, and close both engines."""
         atexit.unregister(self.close)
-        self._failure = self._failure or "closed"
+        self._failure = self._failure or CLOSED
         self._watch.cancelled.set()
         if self._worker is not None:
             self._worker.join()
-        fast, self._fast = self._fast, None
-        if fast is not None:
-            fast.close()
-        self._current.close()
+        with self._preparing:
+            if self._fast is not None:
+                self._fast.close()
+            self._current.close()
 
     def _ready(self, height: int, width: int) -> FastEngine | None:
         """The fast engine if it can paint this size at once; else have it made ready."""
@@ -144,7 +155,9 @@ class HotSwapEngine:
             worker = self._start_worker((height, width))
             if self._waits:
                 # Python takes a thread for ended whose `join` Ctrl-C breaks off; `close` joins it.
-                self._worked.wait()
+                # A signal that comes just before a wait does not end it, hence the short ones.
+                while not self._worked.wait(SIGNAL_SECONDS):
+                    pass
                 worker.join()
                 return self._ready(height, width)
         return None
@@ -186,7 +199,7 @@ class HotSwapEngine:
 
     def _status(self) -> str:
         if self._failure:
-            return self._failure
+            return self._failure.removeprefix(CLOSED)
         if self._is_fast or self._worker is None:
             return ""
         if self._worker.is_alive():

@@ -30,8 +30,9 @@ from .tensorrt_run import RunOptions, TensorRTRunner
 
 logger = logging.getLogger(__name__)
 
-KEPT_SIZES = 3
-"""A whole frame, a face, and the size to which the governor is about to go."""
+KEPT_SIZES = 4
+"""A whole frame, a face, the styles' thumbnails, and the size to which the governor is about to
+go."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ class TensorRTEngine:
         self._watch = watch or BuildWatch(Announcer(f"{library.name} compiles {generator.name}"))
         self._cache = cache or PlanCache()
         self._runners: dict[tuple[int, int], TensorRTRunner] = {}
+        self._lock = threading.Lock()
         self._building = threading.Lock()
         self.info = EngineInfo(library.name, device.name, "f16", self._generator)
 
@@ -142,27 +144,40 @@ class TensorRTEngine:
 
     def is_prepared(self, height: int, width: int) -> bool:
         """Whether `stylize` would paint such a picture without compiling first."""
-        return self._padded(height, width) in self._runners
+        with self._lock:
+            return self._padded(height, width) in self._runners
 
     def close(self) -> None:
         """Stop a build under way and give the GPU's memory back."""
         self._watch.cancelled.set()
-        for runner in self._runners.values():
+        with self._lock:
+            runners = list(self._runners.values())
+            self._runners.clear()
+        for runner in runners:
             runner.close()
-        self._runners.clear()
 
     def _padded(self, height: int, width: int) -> tuple[int, int]:
         return padded_size(height, width, self._generator.size_multiple)
 
     def _runner(self, size: tuple[int, int]) -> TensorRTRunner:
-        runner = self._runners.get(size)
+        """The plan for a size. Frames go on at other sizes while one is compiled."""
+        runner = self._kept(size)
         if runner is None:
             with self._building:
-                runner = self._runners.get(size) or self._open(size)
-                self._runners[size] = runner
-                for oldest in list(self._runners)[:-KEPT_SIZES]:
-                    del self._runners[oldest]
+                runner = self._kept(size) or self._open(size)
+                with self._lock:
+                    self._runners[size] = runner
+                    for oldest in list(self._runners)[:-KEPT_SIZES]:
+                        del self._runners[oldest]
         return runner
+
+    def _kept(self, size: tuple[int, int]) -> TensorRTRunner | None:
+        """The plan for a size, if it is there; it is the last used from now on."""
+        with self._lock:
+            runner = self._runners.pop(size, None)
+            if runner is not None:
+                self._runners[size] = runner
+            return runner
 
     def _open(self, size: tuple[int, int]) -> TensorRTRunner:
         key = self._key(size)

@@ -48,7 +48,8 @@ class VirtualCamera:
     """A sink that sends at a fixed pace, whatever comes in.
 
     Without a new frame it repeats the last one, after two seconds a card that says so. While
-    nobody reads the device (known on Linux only), it sends a still, slowly.
+    nobody reads the device (known on Linux only), it slowly sends a card: a call must not begin
+    with the last picture of the one before.
 
     Raises:
         DeviceError: no device, busy, forbidden; from `write` once the device has vanished.
@@ -114,16 +115,17 @@ class VirtualCamera:
             self._camera.close()
 
     def _send_until_stopped(self) -> None:
-        pixels = card("the camera starts", self.height, self.width)
+        pixels = starts = card("the camera starts", self.height, self.width)
         away = card("the camera is away", self.height, self.width)
         last_seconds = next_seconds = checked_seconds = time.monotonic()
         while not self._stopping.wait(max(0.0, next_seconds - time.monotonic())):
             now = time.monotonic()
             frame = self._frames.take()
-            if frame is not None:
+            if not self._is_watched:
+                frame, pixels, last_seconds = None, starts, now
+            elif frame is not None:
                 pixels, last_seconds = self._fitted(frame.pixels), now
-            is_away = now - last_seconds > CARD_SECONDS and self._is_watched
-            self._camera.send(away if is_away else pixels)
+            self._camera.send(away if now - last_seconds > CARD_SECONDS else pixels)
             self.num_sent += 1
             if frame is not None:
                 self.options.on_sent(frame)
