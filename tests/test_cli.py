@@ -444,3 +444,52 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_the_output(
     (tmp_path / "file").touch()
     assert rtstyle("image", tmp_path / "photos", tmp_path / "file") == 4
     assert rtstyle("image", tmp_path / "photos", tmp_path / "file" / "folder") == 4
+
+
+def test_a_folder_may_have_a_dot_in_its_name(rtstyle: Run, photo: Path, tmp_path: Path) -> None:
+    assert rtstyle("image", photo.parent, tmp_path / "2026.05 painted", "--quiet") == 0
+    assert (tmp_path / "2026.05 painted" / "photo.png").exists()
+
+
+def test_batch_tells_of_each_file_what_video_tells(
+    rtstyle: Run, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["batch", clip, "--region", "face", "--backend", "identity", "--overwrite"]
+    assert rtstyle(*arguments, "--out", tmp_path / "out", "--json") == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["files"][0]["notes"] == ["no face was found"]
+    assert "note: no face was found" in said.err and "1 done" in said.err
+    assert rtstyle(*arguments, "--out", tmp_path / "out", "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_batch_passes_warnings_on(
+    rtstyle: Run,
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "sitecustomize.py").write_text("import sys; print('!', file=sys.stderr)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+    arguments = ["--backend", "identity", "--quiet"]
+    assert rtstyle("batch", clip, "--out", tmp_path / "out", *arguments) == 0
+    assert capsys.readouterr().err == f"{clip.name}: !\n"
+
+
+def test_batch_takes_no_module_from_the_folder_it_is_called_in(
+    rtstyle: Run, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("typer.py").write_text("raise SystemExit('taken')")
+    assert rtstyle("batch", clip.name, "--out", "out", "--backend", "identity") == 0
+
+
+def test_batch_of_a_folder_with_nothing_but_hidden_files_is_an_error(
+    rtstyle: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "._clip.mp4").write_text("")
+    (tmp_path / "folder.mp4").mkdir()
+    assert rtstyle("batch", tmp_path, "--out", tmp_path / "out") == 3
+    assert "holds no video" in capsys.readouterr().err

@@ -79,3 +79,20 @@ def test_an_unwritable_folder_is_one_error(
     (tmp_path / "file").write_text("")
     assert run_demo("--out", str(tmp_path / "file" / "demo")) == 4
     assert capsys.readouterr().err.startswith("error: cannot make the folder")
+
+
+def test_a_wrong_style_leaves_nothing_in_the_way_of_the_next_try(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_demo("--out", str(tmp_path), "--style", "nosuch") == 6
+    assert "nosuch" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sheet_that_exists_is_told_before_anything_is_painted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sheet.jpg").write_text("mine")
+    assert run_demo("--out", str(tmp_path)) == 4
+    assert "sheet.jpg exists" in capsys.readouterr().err
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]

@@ -80,3 +80,11 @@ def test_a_known_face_is_part_of_the_person() -> None:
     refined = person.refined(np.full((180, 320, 3), 90, np.uint8), faces)
     assert refined is not None
     assert refined[90, 160] > 0.95 and refined[90, 20] < 0.05
+
+
+@pytest.mark.parametrize("size", [(1, 64), (64, 1), (4000, 3)])
+def test_a_very_thin_picture_is_no_error(size: tuple[int, int]) -> None:
+    person = PersonMask()
+    person.see(np.ones((144, 256), np.float32))
+    refined = person.refined(np.zeros((*size, 3), np.uint8), NO_FACES)
+    assert refined is not None and refined.min() > 0.9

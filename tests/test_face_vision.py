@@ -125,3 +125,15 @@ def test_landmarks_hardly_move_with_the_sensor_s_noise(eyes: MediaPipeVision) ->
         assert faces
         middles.append(faces[0].eyes.mean(axis=0))
     assert np.std(middles, axis=0).max() < 1.5
+
+
+def test_a_library_that_is_missing_is_an_error_and_not_a_film_without_faces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(**_facts: object) -> None:
+        raise OSError("libGLESv2.so.2: cannot open shared object file")
+
+    monkeypatch.setattr("mediapipe.Image", refuse)
+    with pytest.raises(EngineError, match="libGLESv2") as caught:
+        MediaPipeVision("full")
+    assert len(str(caught.value).splitlines()) == 3 and "doctor" in caught.value.fix

@@ -21,7 +21,7 @@ from rtstyle.errors import SinkError, SourceError, UsageError
 
 from . import styling
 from .grouped import as_arguments
-from .video import DecodingOptions, EncodingOptions
+from .video import DecodingOptions, EncodingOptions, stream_notes
 
 SCHEMA = 1
 VIDEO_SUFFIXES = {
@@ -46,7 +46,7 @@ class Job:
 class Outcome:
     """What became of a job; `state` is "done", "skipped", "failed" or "not started".
 
-    `style` names what it was painted with.
+    `style` names what it was painted with, `notes` are what its output lacks or does otherwise.
     """
 
     source: str
@@ -55,6 +55,7 @@ class Outcome:
     exit_code: int = 0
     error: str = ""
     style: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def batch(
@@ -77,7 +78,7 @@ def batch(
     runs = Runs(arguments, len(jobs), skip_existing=not overwrite, quiet=options.quiet)
     with interruptible(runs), ThreadPoolExecutor(workers, "batch") as pool:
         outcomes = list(pool.map(runs.run, jobs))
-    conclude(outcomes, runs.signal_number, as_json=options.as_json)
+    conclude(outcomes, runs.signal_number, as_json=options.as_json, quiet=options.quiet)
 
 
 def plan(sources: Sequence[Path], out: Path) -> list[Job]:
@@ -138,7 +139,7 @@ class Runs:
             line = (
                 f"[{self._num_ended}/{self._num_jobs}] {job.source.name}: {outcome.state}: {text}"
             )
-            print(line, file=sys.stderr)
+            print("\n  note: ".join([line, *outcome.notes]), file=sys.stderr)
         return outcome
 
     def interrupt(self, number: int, _stack: object = None) -> None:
@@ -149,7 +150,8 @@ class Runs:
             process.send_signal(number)
 
     def _paint(self, job: Job) -> Outcome:
-        command = [sys.executable, "-m", "rtstyle", "video", "--json", *self._arguments]
+        # -P: no file beside the videos may stand in for a module of Python's.
+        command = [sys.executable, "-P", "-m", "rtstyle", "video", "--json", *self._arguments]
         command += ["--", str(job.source.absolute()), str(job.output.absolute())]
         # Its own session: Ctrl-C in a terminal must reach it once, through `interrupt`.
         process = subprocess.Popen(
@@ -162,8 +164,12 @@ class Runs:
         output, error = process.communicate()
         self._processes.discard(process)
         if process.returncode == 0:
-            style = "+".join(json.loads(output)["style"])
-            return Outcome(str(job.source), str(job.output), "done", style=style)
+            for warning in error.splitlines():
+                print(f"{job.source.name}: {warning}", file=sys.stderr)
+            facts = json.loads(output)
+            style, notes = "+".join(facts["style"]), facts["notices"]
+            notes = (*notes, *stream_notes(facts["streams"]))
+            return Outcome(str(job.source), str(job.output), "done", style=style, notes=notes)
         if process.returncode in COMMON_FAILURES:
             self._stop.set()
         code = process.returncode if process.returncode > 0 else 1
@@ -183,7 +189,9 @@ def interruptible(runs: Runs) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def conclude(outcomes: Sequence[Outcome], signal_number: int, *, as_json: bool) -> None:
+def conclude(
+    outcomes: Sequence[Outcome], signal_number: int, *, as_json: bool, quiet: bool
+) -> None:
     """Tell what was done and what failed; exit with the code of the first failure."""
     if as_json:
         print(
@@ -193,7 +201,8 @@ def conclude(outcomes: Sequence[Outcome], signal_number: int, *, as_json: bool) 
         state: sum(each.state == state for each in outcomes)
         for state in ("done", "skipped", "failed", "not started")
     }
-    print(", ".join(f"{num} {state}" for state, num in counts.items() if num), file=sys.stderr)
+    if not quiet:
+        print(", ".join(f"{num} {state}" for state, num in counts.items() if num), file=sys.stderr)
     failed = [each for each in outcomes if each.state == "failed"]
     for each in failed:
         print(f"failed with {each.exit_code}: {each.source}", file=sys.stderr)
@@ -209,7 +218,8 @@ def _videos(path: Path) -> list[Path]:
         raise SourceError(f"no such file or folder: {path}")
     if not path.is_dir():
         return [path]
-    found = sorted(each for each in path.iterdir() if each.suffix.lower() in VIDEO_SUFFIXES)
+    videos = (each for each in path.iterdir() if each.suffix.lower() in VIDEO_SUFFIXES)
+    found = sorted(each for each in videos if each.is_file() and not each.name.startswith("."))
     if not found:
         raise SourceError(f"{path} holds no video")
-    return [each for each in found if each.is_file() and not each.name.startswith(".")]
+    return found

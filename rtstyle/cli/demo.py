@@ -36,13 +36,20 @@ def demo(
         raise SinkError(f"cannot make the folder {out}", error.strerror or str(error)) from error
     made = {name: out / name for name in ("clip.mp4", "painted.mp4", "sheet.jpg")}
     clip, painted, sheet = made.values()
+    there = next((path for path in made.values() if path.exists()), None)
+    if there is not None and not overwrite:
+        raise SinkError(f"{there} exists already", fix="add --overwrite to replace it")
     make_clip(clip, overwrite)
     if not quiet:
         print(f"painting {clip}", file=sys.stderr)
     look, options = styling.MovingLook(style=style), styling.RunOptions(quiet=quiet)
     decoding, encoding = DecodingOptions(), EncodingOptions()
-    video(str(clip), painted, look, decoding, encoding, options, overwrite=overwrite)
-    make_sheet(clip, painted, sheet, overwrite)
+    try:
+        video(str(clip), painted, look, decoding, encoding, options, overwrite=overwrite)
+    except BaseException:
+        clip.unlink(missing_ok=True)  # or it would be in the way of the next try
+        raise
+    make_sheet(clip, painted, sheet)
     if as_json:
         files = {path.stem: str(path) for path in made.values()}
         print(json.dumps({"schema": SCHEMA, **files}, indent=2))
@@ -71,19 +78,17 @@ def make_clip(path: Path, overwrite: bool) -> None:
         raise
 
 
-def make_sheet(clip: Path, painted: Path, path: Path, overwrite: bool) -> None:
+def make_sheet(clip: Path, painted: Path, path: Path) -> None:
     """Write a sheet with one moment of each shot, before and after.
 
     Raises:
-        SinkError: it cannot be written, or exists.
+        SinkError: it cannot be written.
     """
     from PIL import Image
 
     from rtstyle.capture.demo import SHOTS, DemoSource
     from rtstyle.contact_sheet import contact_sheet
 
-    if path.exists() and not overwrite:
-        raise SinkError(f"{path} exists", fix="use --overwrite to replace it")
     num_frames = DemoSource().info.num_frames or 0
     middles = [num_frames * (2 * i + 1) // (2 * len(SHOTS)) for i in range(len(SHOTS))]
     cells = [*frames_at(clip, middles), *frames_at(painted, middles)]

@@ -81,8 +81,10 @@ def output_paths(source: Path, output: Path, files: list[Path]) -> list[Path]:
         UsageError: a folder cannot go into one picture, or input and output are the same.
         SinkError: the folder cannot be made.
     """
+    from rtstyle.capture import IMAGE_SUFFIXES
+
     if source.is_dir():
-        if output.suffix and not output.is_dir():
+        if output.suffix.lower() in IMAGE_SUFFIXES and not output.is_dir():
             raise UsageError(f"{source} is a folder, so OUT must be one too: {output}")
         try:
             output.mkdir(parents=True, exist_ok=True)

@@ -50,7 +50,7 @@ class PersonMask:
         known = np.maximum(self._mask, cv2.resize(faces, (columns, rows)))
         height, width = pixels.shape[:2]
         scale = min(1.0, _REFINED_HEIGHT_PX / height)
-        size = max(1, round(width * scale)), max(1, round(height * scale))
+        size = max(2, round(width * scale)), max(2, round(height * scale))  # it is halved
         guide = cv2.cvtColor(
             cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY
         )

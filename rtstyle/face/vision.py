@@ -102,7 +102,7 @@ class MediaPipeVision:
     """Google's face detector and selfie segmenter, each loaded when first wanted.
 
     Raises:
-        EngineError: MediaPipe cannot be imported, or a model file is missing or damaged.
+        EngineError: MediaPipe or a library that it needs is missing, or a model file is damaged.
     """
 
     def __init__(self, face_range: FaceRange) -> None:
@@ -119,6 +119,14 @@ class MediaPipeVision:
         self._face_range: FaceRange = face_range
         self._detector: Any = None
         self._segmenter: Any = None
+        try:
+            self._image(np.zeros((1, 1, 3), np.uint8))  # the first picture loads the library
+        except OSError as error:
+            raise EngineError(
+                "MediaPipe, which finds faces and people, cannot be loaded",
+                str(error),
+                "run: rtstyle doctor, which says what is missing, or use --region frame",
+            ) from error
 
     def look(self, pixels: Pixels, time_ms: int, wanted: Wanted) -> Finding:
         """Look for what is wanted in (H, W, 3) uint8 RGB."""
