@@ -177,11 +177,18 @@ def main_video(container: InputContainer, name: str) -> VideoStream:
     if not streams:
         kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
         raise SourceError(f"{name} has no video stream", f"it holds: {', '.join(kinds)}")
-    best = max(streams, key=lambda each: bool(each.disposition & Disposition.default))
+    best = max(streams, key=_rank)
     if best.codec_context is None:
         raise SourceError(f"no decoder for the video in {name}", "its codec is unknown")
     best.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     return best
+
+
+def _rank(stream: VideoStream) -> tuple[bool, int]:
+    """What makes a stream the main one: being the default, then its size in pixels."""
+    context = stream.codec_context
+    num_pixels = context.width * context.height if context is not None else 0
+    return bool(stream.disposition & Disposition.default), num_pixels
 
 
 def picture_format(frame: VideoFrame, stream: VideoStream) -> PictureFormat:

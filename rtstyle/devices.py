@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from pathlib import Path
 def users_of(device: Path, root: Path = Path("/")) -> list[str]:
     """Names of other processes that have a device file open, as far as this user may see them."""
     names: set[str] = set()
-    for link in (root / "proc").glob("[0-9]*/fd/*"):
-        process = link.parent.parent
+    # Unlike that of `Path`, this glob goes on past processes that end meanwhile.
+    for link in glob.iglob(str(root / "proc/[0-9]*/fd/*")):
+        process = Path(link).parent.parent
         try:
             if os.readlink(link) == str(device) and process.name != str(os.getpid()):
                 names.add(f"{(process / 'comm').read_text().strip()} (process {process.name})")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import threading
 import time
 from collections.abc import Sequence
@@ -11,7 +13,8 @@ import cv2
 import numpy as np
 
 Step = tuple[str, float]
-"""("play", frames), ("stall", seconds), ("drop", 0): the line is cut; ("refuse", 0): no picture."""
+"""("play", frames), ("damage", frames): half of each; ("stall", seconds), ("drop", 0): the line is
+cut; ("reset", 0): not even a goodbye; ("refuse", 0): no picture."""
 
 
 class MJPEGServer:
@@ -71,17 +74,28 @@ class MJPEGServer:
                 name, amount = self.script.pop(0) if self.script else ("play", 1.0)
                 if name == "drop":
                     return
+                if name == "reset":
+                    reset(handler.connection)
+                    return
                 if name == "stall":
                     self._stopping.wait(amount)
-                for _ in range(int(amount) if name == "play" else 0):
-                    handler.wfile.write(self._part())
+                for _ in range(int(amount) if name in ("play", "damage") else 0):
+                    handler.wfile.write(self._part(is_whole=name == "play"))
                     self._stopping.wait(1 / self.rate)
         except OSError:
             pass  # the reader has gone
 
-    def _part(self) -> bytes:
+    def _part(self, is_whole: bool) -> bytes:
         shade = int(time.monotonic() * 100) % 256
         picture = np.full((*self.size_hw, 3), shade, np.uint8)
         jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+        jpeg = jpeg if is_whole else jpeg[: len(jpeg) // 2]
         head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
         return head.encode() + jpeg + b"\r\n"
+
+
+def reset(connection: socket.socket) -> None:
+    """Break a connection off: the other side gets an error, not an end."""
+    line = socket.socket(fileno=connection.detach())
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    line.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -79,6 +80,14 @@ def test_a_camera_is_found_by_number_device_or_part_of_its_name(
 ) -> None:
     found = find_camera(wanted, list_cameras(root=machine))
     assert found is not None and found.index == index
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links of Linux")
+def test_a_camera_is_found_by_a_link_to_its_device(machine: Path, tmp_path: Path) -> None:
+    link = tmp_path / "usb-Microscope-video-index0"
+    link.symlink_to("/dev/video10")
+    found = find_camera(str(link), list_cameras(root=machine))
+    assert found is not None and found.index == 10
 
 
 @pytest.mark.parametrize("wanted", ["7", "nikon", ""])
@@ -245,6 +254,24 @@ def test_the_program_that_holds_a_device_is_named(tmp_path: Path) -> None:
         (tmp_path / "proc" / process / "fd/5").symlink_to("/dev/video0")
     (tmp_path / "proc/18/fd/5").symlink_to("/dev/null")
     assert users_of(Path("/dev/video0"), tmp_path) == ["zoom (process 17)"]
+
+
+def test_a_process_that_ends_while_it_is_looked_at_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for process in ("17", "18"):
+        (tmp_path / "proc" / process / "fd").mkdir(parents=True)
+        (tmp_path / "proc" / process / "comm").write_text("zoom\n")
+    (tmp_path / "proc/18/fd/5").symlink_to("/dev/video0")
+    scan = os.scandir
+
+    def scan_what_is_left(folder: Any) -> Any:
+        if str(folder).endswith("/17/fd"):
+            raise FileNotFoundError(folder)
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", scan_what_is_left)
+    assert users_of(Path("/dev/video0"), tmp_path) == ["zoom (process 18)"]
 
 
 def test_synthetic_and_film_are_played_at_their_pace_again_and_again(tmp_path: Path) -> None:
@@ -437,6 +464,22 @@ def test_a_network_camera_that_stalls_counts_as_lost(
         source.close()
 
 
+def test_damaged_pictures_of_a_network_camera_are_left_out() -> None:
+    with MJPEGServer([("play", 10), ("damage", 5), ("play", 3), ("damage", 1)]) as server:
+        source = open_live(server.url, CameraMode())
+        assert len(list(islice(source, 25))) == 25
+        assert source.num_losses == 0 and server.num_connections == 1
+        source.close()
+
+
+def test_a_network_camera_of_which_nothing_can_be_decoded_is_lost(quick: None) -> None:
+    with MJPEGServer([("play", 10), ("damage", 100)]) as server:
+        source = open_live(server.url, CameraMode())
+        list(islice(source, 15))
+        assert source.num_losses >= 1
+        source.close()
+
+
 def test_a_server_that_never_answers_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rtstyle.capture.stream.OPEN_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -456,3 +499,9 @@ def test_a_password_in_the_address_is_never_shown() -> None:
     with pytest.raises(SourceError) as error:
         StreamSource("http://me:secret@127.0.0.1:9/nobody")
     assert "secret" not in str(error.value)
+    with MJPEGServer([("play", 20), ("reset", 0)]) as server:
+        source = StreamSource(server.url.replace("//", "//me:secret@"))
+        with pytest.raises(SourceError, match="broke off") as error:
+            list(source)
+        source.close()
+    assert "secret" not in str(error.value) and "Errno" not in str(error.value)

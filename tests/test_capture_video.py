@@ -11,7 +11,9 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
+import av
 import pytest
+from av.stream import Disposition
 
 from rtstyle.capture import open_source
 from rtstyle.capture.timestamps import FrameClock
@@ -52,6 +54,25 @@ def test_start_and_end_choose_the_frames_between(
     first = frames[0].pts * frames[0].time_base - video_times(path)[0]
     assert float(first) == pytest.approx(float(wanted[0]), abs=1e-3)
     assert source.damage is None
+
+
+@pytest.mark.parametrize("default", [None, 0])
+def test_of_two_films_in_one_file_the_default_one_is_painted_else_the_larger(
+    tmp_path: Path, default: int | None
+) -> None:
+    path = tmp_path / "in.mkv"
+    with av.open(path, "w") as output:
+        streams = [output.add_stream("libx264", rate=25) for _ in range(2)]
+        for number, stream in enumerate(streams):
+            stream.width, stream.height = 64 + 64 * number, 48 + 48 * number
+            stream.disposition = Disposition.default if number == default else Disposition(0)
+        for stream in streams:
+            picture = av.VideoFrame(stream.width, stream.height, "yuv420p")
+            picture.pts = 0
+            output.mux([*stream.encode(picture), *stream.encode(None)])
+    source = VideoSource(path)
+    assert source.info.width == (128 if default is None else 64)
+    source.close()
 
 
 def test_impossible_trims_are_usage_errors(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rtstyle.errors import EngineError, StyleError, UsageError
-from rtstyle.inference import Engine, GpuOptions, load_engine
+from rtstyle.inference import Engine, GpuOptions, begin, load_engine
 from rtstyle.inference.identity import IdentityEngine
 from rtstyle.inference.onnxruntime import ONNXRuntimeEngine
 from rtstyle.inference.openvino import AheadOpenVINOEngine, OpenVINOEngine
@@ -71,6 +71,19 @@ def test_results_are_repeatable_and_not_overwritten(
     engines[name].stylize(photo(64, 96, seed=1), style)
     np.testing.assert_array_equal(first, kept)
     np.testing.assert_array_equal(engines[name].stylize(photo(64, 96), style), kept)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_what_may_not_be_written_to_is_painted_alike(
+    engines: dict[str, Engine], style: Style, name: str
+) -> None:
+    pixels, vector = photo(128, 160), style.vector.copy()
+    expected = engines[name].stylize(pixels, style)
+    pixels.flags.writeable = vector.flags.writeable = False
+    fixed = Style(style.name, vector, style.generator)
+    for _ in range(3):
+        np.testing.assert_array_equal(engines[name].stylize(pixels, fixed), expected)
+        np.testing.assert_array_equal(begin(engines[name], pixels, fixed)(), expected)
 
 
 def test_pictures_begun_together_are_painted_as_one_by_one(

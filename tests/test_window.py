@@ -136,11 +136,12 @@ class Sent:
             assert time.monotonic() < deadline, "it did not happen"
             time.sleep(0.002)
 
-    def key(self, code: int, text: str = "") -> None:
+    def key(self, code: int, text: str = "", *, is_repeat: bool = False) -> None:
         from PySide6.QtCore import QEvent, Qt
         from PySide6.QtGui import QKeyEvent
 
-        event = QKeyEvent(QEvent.Type.KeyPress, code, Qt.KeyboardModifier.NoModifier, text)
+        none = Qt.KeyboardModifier.NoModifier
+        event = QKeyEvent(QEvent.Type.KeyPress, code, none, text, is_repeat)
         self.window.app.sendEvent(self.window.desktop, event)
 
     def move_mouse(self, x: float, y: float) -> None:
@@ -202,6 +203,17 @@ def test_keys_of_the_qt_window(sent: Sent) -> None:
     sent.key(Qt.Key.Key_F5)
     sent.key(Qt.Key.Key_Q, "q")
     assert sent.keyboard.has_ended
+
+
+@needs_qt
+def test_a_key_held_down_goes_on_only_where_it_steps(sent: Sent) -> None:
+    from PySide6.QtCore import Qt
+
+    for code, text in ((Qt.Key.Key_R, "r"), (Qt.Key.Key_P, "p"), (Qt.Key.Key_Down, "")):
+        for press in range(4):
+            sent.key(code, text, is_repeat=press > 0)
+    assert sent.keyboard.takes.is_recording and len(sent.keyboard.takes.pictures) == 1
+    assert sent.keyboard.controls.strength == 0.6
 
 
 @needs_qt
@@ -364,6 +376,19 @@ def test_the_plain_window_draws_picture_split_and_overlays(keyboard: Keyboard) -
     assert (drawn(frame, keyboard) > 200).all(axis=2).sum() > 100
 
 
+def test_the_split_waits_for_a_picture_that_is_not_side_by_side(keyboard: Keyboard) -> None:
+    from rtstyle.sink.window_cv import drawn
+
+    session = keyboard.session
+    keyboard.set(compare="side-by-side")
+    wait_until(lambda: session.latest_frame and session.latest_frame.width == 320)
+    frame = session.latest_frame
+    assert frame is not None
+    before = drawn(frame, keyboard)
+    keyboard.set(compare="split", split=0.75)
+    assert (drawn(frame, keyboard) == before).all()
+
+
 def test_text_over_a_small_picture_is_whole_in_the_plain_window(keyboard: Keyboard) -> None:
     from rtstyle.sink.window_cv import drawn
 
@@ -388,6 +413,19 @@ def test_codes_of_the_plain_window_become_names_of_keys() -> None:
     ]
     for code, name in KEY_CODES.get(sys.platform, {}).items():
         assert key_name(code) == name
+
+
+def test_keys_without_a_letter_do_nothing_in_the_plain_window(
+    keyboard: Keyboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rtstyle.sink.window_cv import key_name
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    home, find, dead_acute, dead_circumflex, search = 0xFF50, 0xFF68, 0xFE51, 0xFE52, 0x1008FF1B
+    for code in (home, find, dead_acute, dead_circumflex, search):
+        assert not keyboard.press(key_name(code)), hex(code)
+    num_lock, shift_held = 0x100000, 0x10000
+    assert key_name(num_lock | 0xFF51) == "left" and key_name(shift_held | ord("S")) == "s"
 
 
 def test_without_a_display_other_ways_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -38,8 +39,9 @@ def list_cameras(exclude: str | None = None, root: Path = Path("/")) -> list[Cam
 
 def find_camera(wanted: str, cameras: list[Camera]) -> Camera | None:
     """The camera of that number, device file, or name (a part of it will do)."""
+    device = os.path.realpath(wanted)  # also of a link, as in /dev/v4l/by-id
     for camera in cameras:
-        if wanted in (str(camera.index), camera.device, camera.name):
+        if wanted in (str(camera.index), camera.name) or device == camera.device:
             return camera
     matching = [camera for camera in cameras if wanted.lower() in camera.name.lower()]
     return matching[0] if matching and wanted else None

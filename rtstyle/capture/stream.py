@@ -19,6 +19,8 @@ from . import SourceInfo
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 PROTOCOLS = "tcp,udp,tls,http,https,rtp,rtsp,rtsps"
 FORMATS = "mpjpeg,rtsp,sdp,mpegts,flv,h264,hevc"
@@ -26,6 +28,8 @@ SCHEMES = ("http://", "https://", "rtsp://", "rtsps://", "tcp://", "udp://")
 OPEN_SECONDS = 5.0
 READ_SECONDS = 2.0
 MAX_PIXELS = 36_000_000
+MAX_DAMAGED = 30
+"""So many packets in a row that cannot be decoded are a loss; a few, on a poor line, are not."""
 
 
 class StreamSource:
@@ -46,7 +50,7 @@ class StreamSource:
         stream = self._container.streams.video[0]
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         stream.thread_type = "SLICE"
-        self._pictures = self._container.decode(stream)
+        self._pictures = self._decoded(stream)
         self._first = self._next()
         if self._first is None:
             self._container.close()
@@ -89,10 +93,26 @@ class StreamSource:
                     return None
                 pixels = np.ascontiguousarray(picture.to_ndarray(format="rgb24"), np.uint8)
             except (OSError, ValueError, MemoryError) as error:
-                raise SourceError(f"the stream {self.name} broke off", str(error)) from error
+                raise SourceError(f"the stream {self.name} broke off", _reason(error)) from error
             except av.error.FFmpegError as error:
                 raise SourceError(f"the stream {self.name} stalled", _reason(error)) from error
         return Frame(pixels, 0, 0, Fraction(1, 30), time.monotonic())
+
+    def _decoded(self, stream: VideoStream) -> Iterator[VideoFrame]:
+        """Pictures; damaged packets are passed over, but not `MAX_DAMAGED` in a row."""
+        num_damaged = 0
+        for packet in self._container.demux(stream):
+            if self._closed:
+                return
+            try:
+                pictures = packet.decode()
+            except av.error.InvalidDataError:
+                num_damaged += 1
+                if num_damaged >= MAX_DAMAGED:
+                    raise
+                continue
+            num_damaged = 0
+            yield from pictures
 
 
 def _opened(url: str, name: str) -> InputContainer:

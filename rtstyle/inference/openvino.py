@@ -132,7 +132,7 @@ class OpenVINOEngine:
     def _job(self, pixels: Pixels, style: Style) -> Job:
         height, width = pixels.shape[:2]
         size = padded_size(height, width, self._generator.size_multiple)
-        frame, vector = pad(pixels, *size)[None], style.vector[None]
+        frame, vector = _sharable(pad(pixels, *size)), _sharable(style.vector)
         painted = np.empty((1, *size, 3), np.uint8)
         compiled = self._for_size(size)
         with explained("OpenVINO cannot take a picture", (height, width)):
@@ -238,8 +238,13 @@ def _metadata(model: ov.Model) -> dict[str, str]:
     return {key: str(value.value) for key, value in facts.items()}
 
 
+def _sharable(array: np.ndarray) -> np.ndarray:
+    """A batch of one; a copy where OpenVINO, which asks to write even what it reads, may not."""
+    return np.require(array[None], requirements=["C", "W"])
+
+
 def _tensor(array: np.ndarray) -> ov.Tensor:
+    """Of the same memory, which the caller keeps: requests do not."""
     import openvino as ov
 
-    # Sharing memory asks for an array that may be written to, even where it is only read.
-    return ov.Tensor(np.require(array, requirements=["C", "W"]), shared_memory=True)
+    return ov.Tensor(array, shared_memory=True)

@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QMouseEvent, QPai
 from PySide6.QtWidgets import QWidget
 
 from ..frame import Frame, Pixels
-from .window import WindowHost
+from .window import WindowHost, original_to_split
 
 MARGIN_PX = 12
 AREA_BELOW = 0.6
@@ -67,15 +67,15 @@ class Canvas(QWidget):
 
     def _draw_picture(self, painter: QPainter, frame: Frame) -> None:
         rect, controls = self.picture_rect(), self.host.controls
-        split = controls.compare == "split" and frame.original is not None
+        original = original_to_split(frame, controls)
         painter.drawImage(rect.topLeft(), self._fitted(frame.pixels, rect))
-        if split and frame.original is not None:
+        if original is not None:
             column = rect.left() + controls.split * rect.width()
             painter.save()
             painter.setClipRect(
                 QRectF(rect.left(), rect.top(), column - rect.left(), rect.height())
             )
-            painter.drawImage(rect.topLeft(), self._fitted(frame.original, rect))
+            painter.drawImage(rect.topLeft(), self._fitted(original, rect))
             painter.restore()
             painter.fillRect(QRectF(column - 1, rect.top(), 2, rect.height()), QColor("#ffffff"))
 

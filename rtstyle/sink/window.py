@@ -20,6 +20,15 @@ class Overlay:
     is_recording: bool = False
 
 
+def original_to_split(frame: Frame, controls: Controls) -> Pixels | None:
+    """What lies left of the split; None without one, and over a picture laid out otherwise.
+
+    The last frame from before the key S may still show both, side by side.
+    """
+    original = frame.original if controls.compare == "split" else None
+    return original if original is not None and original.shape == frame.pixels.shape else None
+
+
 class WindowHost(Protocol):
     """The live run, as a window sees it; every method may be called from the main thread only.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..frame import Frame, Pixels
 from ..handoff import Latest
-from .window import WindowHost
+from .window import WindowHost, original_to_split
 
 WAIT_SECONDS = 0.05
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -105,20 +105,23 @@ class CVWindow:
 
 def key_name(code: int) -> str:
     """Name of the key that `cv2.waitKeyEx` gave, as `Keyboard.press` takes it."""
+    if sys.platform == "linux":
+        code &= 0xFFFF  # above it GTK tells Shift and Num Lock
     special = KEY_CODES.get(sys.platform, {}).get(code)
     if special is not None:
         return special
-    code &= 0xFF
-    return PLAIN_KEYS.get(code, chr(code).lower())
+    # Other keys without a letter, like Home (0xFF50), end in the code of one.
+    return PLAIN_KEYS.get(code, chr(code).lower()) if code <= 0xFF else ""
 
 
 def drawn(frame: Frame, host: WindowHost) -> Pixels:
     """The picture with everything that is written over it: (H, W, 3) uint8 BGR."""
     controls, overlay = host.controls, host.overlay()
     picture = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR)
-    if controls.compare == "split" and frame.original is not None:
+    original = original_to_split(frame, controls)
+    if original is not None:
         column = round(controls.split * frame.width)
-        picture[:, :column] = frame.original[:, :column, ::-1]
+        picture[:, :column] = original[:, :column, ::-1]
         picture[:, max(0, column - 1) : column + 1] = 255
     blocks = [block for block in (overlay.figures, overlay.help) if block]
     if blocks or overlay.notice:

@@ -23,6 +23,8 @@ KEY_NAMES = {
     Qt.Key.Key_Space: "space",
     Qt.Key.Key_Escape: "escape",
 }
+REPEATED = ("left", "right", "up", "down")
+"""A key held down goes on only where it steps: a second R would end the recording."""
 STYLE_SHEET = """
 QWidget { background: #16181b; color: #e6e6e6; }
 QLabel { color: #b9bdc2; }
@@ -71,6 +73,8 @@ class Desktop(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         name = KEY_NAMES.get(Qt.Key(event.key()), event.text().lower())
+        if event.isAutoRepeat() and name not in REPEATED:
+            return
         if self.host.press(name):
             self.panel.refresh()
             self.canvas.update()
