@@ -110,7 +110,7 @@ def styles_like(pixels: Pixels, generator: str = DEFAULT_GENERATOR) -> list[tupl
         StyleError: its bank has no graph of styles.
     """
     shelved = find_generator(generator)
-    return load_graph(shelved.graph, load_styles(shelved.styles)).ranked([describe(pixels)])
+    return load_graph(shelved.graph, styles_of(generator)).ranked([describe(pixels)])
 
 
 _loaded = lru_cache(maxsize=2)(load)

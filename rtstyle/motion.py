@@ -20,8 +20,8 @@ LONG_SIDE_PX = 320
 TILE_PX = 10
 """Side of a tile of the small picture: 40 px of a 720p frame."""
 
-MIN_SIDE_PX = 10
-"""Below this no flow is looked for: DIS matches patches of 8 px."""
+MIN_SIDE_PX, MIN_LONG_SIDE_PX = 10, 12
+"""Below these no flow is looked for: DIS matches patches of 8 px, and refuses smaller pictures."""
 
 DESCENT_STEPS = 8
 """Of DIS for each patch: half of the preset's, and no less exact on clips whose flow is known."""
@@ -187,7 +187,7 @@ def _returns(
 
 def _dis(luma: cv2.typing.MatLike, other: cv2.typing.MatLike) -> NDArray:
     flow = np.zeros((*luma.shape, 2), np.float32)
-    if min(luma.shape) < MIN_SIDE_PX:
+    if min(luma.shape) < MIN_SIDE_PX or max(luma.shape) < MIN_LONG_SIDE_PX:
         return flow
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     dis.setFinestScale(0)

@@ -213,6 +213,14 @@ def test_image_paints_a_picture_and_a_folder(rtstyle: Run, photo: Path, tmp_path
     assert sorted(p.name for p in (tmp_path / "painted").iterdir()) == ["one.png", "two.png"]
 
 
+def test_a_picture_painted_into_a_folder_is_named(
+    rtstyle: Run, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "painted").mkdir()
+    assert rtstyle("image", photo, tmp_path / "painted", "--backend", "identity") == 0
+    assert str(tmp_path / "painted" / "photo.png") in capsys.readouterr().err
+
+
 def test_style_auto_goes_by_the_content_and_says_so(
     rtstyle: Run, photo: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -302,6 +310,55 @@ def test_styles_lists_and_renders_a_sheet(
     assert rtstyle(*two, "-o", tmp_path / "sheet.jpg") == 0
     with Image.open(tmp_path / "sheet.jpg") as sheet:
         assert sheet.height > 2 * sheet.width  # two squares in each of nine or more cells
+
+
+def test_a_sheet_is_told_as_json(
+    rtstyle: Run, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = tmp_path / "sheet.png"
+    assert rtstyle("styles", "--sheet", photo, "-o", sheet, "--backend", "identity", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts == {"schema": 1, "generator": "fast", "sheet": str(sheet)}
+
+
+def test_a_generator_of_one_style_has_none_to_choose(
+    rtstyle: Run, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rtstyle("styles", "--generator", "faces", "--like", photo) == 6
+    assert "no style can be chosen by content" in capsys.readouterr().err
+
+
+def test_a_name_that_the_system_refuses_is_an_error_of_the_output(
+    rtstyle: Run, clip: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command, source, extension in (("video", clip, ".mp4"), ("image", photo, ".png")):
+        for name in ("猫" * 83, "猫" * 90):
+            output = tmp_path / f"{name}{extension}"
+            assert rtstyle(command, source, output, "--backend", "identity", "--quiet") == 4
+            told = capsys.readouterr().err.splitlines()
+            assert len(told) == 3 and told[2] == "give a shorter name"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_stdout_is_an_error_of_the_output() -> None:
+    command = [sys.executable, "-m", "rtstyle", "styles"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 4
+    assert done.stderr.splitlines()[0] == "error: cannot write"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell of POSIX")
+def test_without_stderr_results_stay_alone_on_stdout(clip: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "rtstyle", "video", clip, tmp_path / "out.mp4"]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" 2>&-', "sh", *command, "--backend", "identity", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["frames"] == 6
 
 
 def test_an_internal_fault_is_told_without_a_traceback(

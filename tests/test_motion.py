@@ -197,7 +197,10 @@ def test_tiles_settle_after_their_last_change() -> None:
     assert moving == [True] * SETTLE_FRAMES + [False] * 2
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 200), (30, 30), (64, 48), (201, 355), (960, 540)])
+SIZES = [(1, 1), (3, 200), (16, 16), (24, 20), (30, 30), (64, 48), (201, 355), (960, 540)]
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_any_size(size: tuple[int, int]) -> None:
     picture = texture(*size)
     motion, _ = analyse(picture, seen_after(picture))

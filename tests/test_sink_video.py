@@ -81,6 +81,18 @@ def test_a_codec_that_the_container_cannot_hold_is_one_error(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_options_that_were_not_given_are_not_blamed_for_an_encoder(tmp_path: Path) -> None:
+    for options, fix in (
+        (VideoSinkOptions(codec="mjpeg"), "take another --codec"),
+        (VideoSinkOptions(preset="nosuch"), "leave --preset and --crf away, or take another"),
+    ):
+        sink = VideoSink(tmp_path / "out.avi", options)
+        with pytest.raises(SinkError, match="does not open") as caught:
+            sink.write(Frame(picture(0, (96, 128)), 0, 0, Fraction(1, 25)))
+        sink.abort()
+        assert caught.value.fix.startswith(fix)
+
+
 def test_quality_and_preset_reach_the_encoder(tmp_path: Path) -> None:
     sizes = [
         write(tmp_path / f"{crf}.mp4", VideoSinkOptions(crf=crf, preset="fast")).stat().st_size
@@ -117,6 +129,8 @@ def test_the_width_is_that_of_the_frames_not_of_the_input(tmp_path: Path) -> Non
         ("bgra", "libx264", "yuv420p"),
         ("gray", "libx264", "yuv420p"),
         ("yuv420p12le", "libx264", "yuv420p10le"),
+        ("yuv420p", "prores_ks", "yuv422p10le"),
+        ("yuv444p10le", "prores_ks", "yuv444p10le"),
     ],
 )
 def test_depth_and_chroma_are_kept_as_far_as_the_encoder_goes(

@@ -565,6 +565,8 @@ LIVE = ("live", "--camera", "synthetic", "--window", "none", "--backend", "ident
         (("--record", "nowhere/out.mkv"), 4, "does not exist"),
         (("--folder", "nowhere"), 4, "does not exist"),
         (("--seconds", "-1"), 2, "--seconds"),
+        (("--seconds", "nan"), 2, "--seconds"),
+        (("--seconds", "inf"), 2, "--seconds"),
         (("--camera", "nowhere.mp4"), 3, "nowhere.mp4 does not exist"),
         (("--camera", "/dev/video99"), 5, "rtstyle cameras"),
         (("--camera", "."), 3, "is a folder"),
@@ -716,6 +718,31 @@ def test_a_real_window_shows_moving_pictures_and_takes_real_keys(tmp_path: Path,
     assert facts["controls"]["strength"] == 0.9
     assert len(facts["pictures"]) == 1 and Path(facts["pictures"][0]).stat().st_size > 100
     assert len(facts["recordings"]) == 1 and Path(facts["recordings"][0]).is_file()
+
+
+@linux
+def test_the_plain_window_opens_where_qt_is_told_to_use_wayland() -> None:
+    if shutil.which("Xvfb") is None:
+        pytest.skip("needs Xvfb")
+    server, display = start_x_server()
+    try:
+        result = subprocess.run(
+            [
+                *(sys.executable, "-m", "rtstyle", "live", "--camera", "synthetic", "--json"),
+                *("--resolution", "160x96", "--backend", "identity", "--smooth", "0"),
+                *("--window", "highgui", "--seconds", "2"),
+            ],
+            cwd=ROOT,
+            env={**os.environ, "DISPLAY": display, "QT_QPA_PLATFORM": "wayland"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    finally:
+        server.terminate()
+        server.wait(20)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["ages"]["count"] > 0
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -12,10 +13,13 @@ import sys
 import typer
 
 from rtstyle import __version__
-from rtstyle.errors import RtstyleError
+from rtstyle.errors import RtstyleError, SinkError
 
 from . import batch, camera, cameras, demo, doctor, engines, image, live, styles, train, video
 from .grouped import grouped
+
+WRITE_FIXES = {errno.ENAMETOOLONG: "give a shorter name", errno.ENOSPC: "make room there"}
+"""What to do where a system refuses names or bytes, of a file or of stdout."""
 
 app = typer.Typer(
     name="rtstyle",
@@ -64,6 +68,8 @@ app.add_typer(engines.app, name="engines")
 def main() -> None:
     """Run the command line; an error is at most three lines and an exit code, see DESIGN.md."""
     debug = "--debug" in sys.argv
+    if sys.stderr is None:  # the caller closed it
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
         app()
     except RtstyleError as error:
@@ -77,6 +83,10 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno in WRITE_FIXES:
+            fix = WRITE_FIXES[error.errno]
+            print(f"error: cannot write\n{error.strerror}\n{fix}", file=sys.stderr)
+            raise SystemExit(SinkError.exit_code) from None
         kind = type(error).__name__
         print(
             f"error: rtstyle failed: {kind}: {str(error).splitlines()[0] if str(error) else ''}\n"

@@ -162,5 +162,8 @@ def make_window(kind: str, keyboard: Keyboard) -> Window | None:
     if kind == "highgui":
         from rtstyle.sink.window_cv import CVWindow
 
+        if sys.platform.startswith("linux"):
+            # OpenCV's own Qt draws with X alone, and aborts when told to use anything else.
+            os.environ["QT_QPA_PLATFORM"] = "xcb"
         return CVWindow(keyboard)
     return None

@@ -67,7 +67,7 @@ def image(
         remarks = [f"note: {remark}" for remark in pipeline.people.remarks]
         for line in [*(chooser.lines if chooser else []), *remarks]:
             print(line, file=sys.stderr)
-        what = str(output) if len(outputs) == 1 else f"{output}: {report.num_frames} pictures"
+        what = str(outputs[0]) if len(outputs) == 1 else f"{output}: {report.num_frames} pictures"
         print(f"{what} ({report.elapsed_seconds:.1f} s)", file=sys.stderr)
     if report.damage:
         print(f"error: not all pictures were painted\n{report.damage}", file=sys.stderr)

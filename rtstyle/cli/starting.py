@@ -74,8 +74,11 @@ class CameraOptions:
     seconds: SecondsOption = None
 
     def __post_init__(self) -> None:
-        if self.seconds is not None and self.seconds <= 0:
-            raise UsageError(f"--seconds must be more than 0, got {self.seconds:g}")
+        if self.seconds is not None and not 0 < self.seconds <= threading.TIMEOUT_MAX:
+            raise UsageError(
+                f"--seconds must be more than 0 and finite, got {self.seconds:g}",
+                fix="leave it away to go on without end",
+            )
 
     @property
     def mode(self) -> CameraMode:

@@ -57,6 +57,9 @@ def styles(
         return
     if sheet:
         write_sheet(sheet, output, columns, generator, backend, overwrite=overwrite)
+        if as_json:
+            facts = {"schema": SCHEMA, "generator": generator, "sheet": str(output)}
+            print(json.dumps(facts, indent=2))
         return
     if like is not None:
         list_like(like, generator, as_json=as_json)

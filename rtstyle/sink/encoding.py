@@ -106,6 +106,7 @@ def choose_pix_fmt(picture: PictureFormat, codec: str) -> str:
             wanted += ["yuv444p"]
     if deep:
         wanted += ["yuv420p10le", "p010le"]
+    wanted += ["yuv420p", "yuv422p", "yuv422p10le"]  # ProRes has no 4:2:0
     return next((name for name in wanted if name in offered), "yuv420p")
 
 

@@ -241,7 +241,9 @@ class VideoSink:
                 raise SinkError(
                     f"the encoder {self._codec} does not open",
                     f"it was given {values}" if values else str(error),
-                    "leave --preset and --crf away, or take another --codec",
+                    "leave --preset and --crf away, or take another --codec"
+                    if values
+                    else "take another --codec",
                 ) from error
             raise SinkError(f"{self.path} cannot be written", str(error)) from error
 
