@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from PIL import Image
 
+from rtstyle.errors import SinkError, SourceError
 from rtstyle.frame import Pixels
-from train import pointillism
+from train.__main__ import run
 from train.pointillism import SHORT_SIDE_PX, paint
 
 
@@ -47,10 +48,14 @@ def test_the_same_picture_gives_the_same_dots() -> None:
     assert not np.array_equal(paint(picture), paint(picture, seed=4))
 
 
-def test_the_command_writes_a_picture(tmp_path: Path, monkeypatch) -> None:
+def test_the_command_writes_a_picture_and_replaces_none_unasked(tmp_path: Path) -> None:
     source, target = tmp_path / "in.png", tmp_path / "out.png"
     Image.fromarray(two_halves(80, 60)).save(source)
-    monkeypatch.setattr(sys, "argv", ["pointillism", str(source), str(target)])
-    pointillism.main()
+    command = ["pointillism", str(source), str(target)]
+    run(command, "train")
     with Image.open(target) as written:
         assert np.array_equal(np.asarray(written), paint(two_halves(80, 60)))
+    with pytest.raises(SinkError, match="exists"):
+        run(command, "train")
+    with pytest.raises(SourceError, match="no such file"):
+        run(["pointillism", str(tmp_path / "away.png"), str(target), "--overwrite"], "train")

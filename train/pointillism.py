@@ -1,4 +1,4 @@
-"""Paint a picture in dots, to learn pointillism from: `python -m train.pointillism IN OUT`.
+"""Paint a picture in dots, to learn pointillism from: `python -m train pointillism IN OUT`.
 
 After the divisionism of Seurat and Signac: dots that touch, on a toned ground and not on white, and
 beside the colour itself its neighbours in hue and its complement.
@@ -6,13 +6,9 @@ beside the colour itself its neighbours in hue and its complement.
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from rtstyle.frame import Pixels
 
@@ -84,18 +80,3 @@ def _divided(color: Lab, random: np.random.Generator) -> Lab:
 def _rgb(lab: Lab) -> Pixels:
     allowed = np.clip(lab, (4, -90, -90), (97, 90, 90)).astype(np.float32)
     return np.rint(cv2.cvtColor(allowed, cv2.COLOR_LAB2RGB).clip(0, 1) * 255).astype(np.uint8)
-
-
-def main() -> None:
-    """Paint one picture."""
-    parser = argparse.ArgumentParser(description=__doc__, prog="python -m train.pointillism")
-    parser.add_argument("picture", type=Path)
-    parser.add_argument("out", type=Path)
-    options = parser.parse_args()
-    with Image.open(options.picture) as opened:
-        painted = paint(np.asarray(opened.convert("RGB")))
-    Image.fromarray(painted).save(options.out, quality=92)
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,7 @@ import typer
 
 from rtstyle.cli.grouped import grouped
 
-from . import domain, export, graph, pairs, perceptual, style
+from . import domain, export, graph, pairs, perceptual, pointillism, style
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +26,7 @@ app.command()(style.style)
 app.command()(grouped(perceptual.perceptual))
 app.command()(export.export)
 app.command()(graph.graph)
+app.command()(pointillism.pointillism)
 app.command()(grouped(pairs.pairs))
 app.command()(grouped(domain.dcnn))
 app.command()(grouped(domain.drn))
