@@ -30,6 +30,9 @@ STRIDE_PX = 5
 """Patches of DIS are so far apart: 5 px take a third less time than the preset's 4 and are hardly
 less exact."""
 
+REFINEMENTS = 3
+"""Steps of variational refinement, with the settings of DIS: an eighth to a quarter less error."""
+
 ASTRAY_PX2 = 0.25
 """So far, squared, a way there and back may miss its start, on the picture of half size."""
 
@@ -135,6 +138,7 @@ def _flow(small: Pixels, last: Pixels) -> tuple[NDArray[np.float32], Mask, float
     half, last_half = (_resized(each, height // 2, width // 2) for each in (luma, last_luma))
     back = _dis(half, last_half)
     returns = _resized(_returns(back, half, last_half), height, width)
+    back = _refined(back, half, last_half)
     back = _resized(cv2.add(back, back), height, width)
     at = cv2.add(positions(height, width), back)
     moved = cv2.remap(last_luma, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
@@ -187,7 +191,7 @@ def _returns(
 
 def _dis(luma: cv2.typing.MatLike, other: cv2.typing.MatLike) -> NDArray:
     flow = np.zeros((*luma.shape, 2), np.float32)
-    if min(luma.shape) < MIN_SIDE_PX or max(luma.shape) < MIN_LONG_SIDE_PX:
+    if _is_tiny(luma):
         return flow
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     dis.setFinestScale(0)
@@ -195,6 +199,23 @@ def _dis(luma: cv2.typing.MatLike, other: cv2.typing.MatLike) -> NDArray:
     dis.setVariationalRefinementIterations(0)
     dis.setGradientDescentIterations(DESCENT_STEPS)
     return dis.calc(luma, other, flow)
+
+
+def _refined(flow: NDArray, luma: cv2.typing.MatLike, other: cv2.typing.MatLike) -> NDArray:
+    """The flow (h, w, 2) after some steps towards a smooth one that explains the picture better.
+
+    For flow that has been checked on the way back already: where something was hidden, refined flow
+    passes that check.
+    """
+    if _is_tiny(luma):
+        return flow
+    refinement = cv2.VariationalRefinement.create()
+    refinement.setFixedPointIterations(REFINEMENTS)
+    return refinement.calc(luma, other, flow)
+
+
+def _is_tiny(luma: cv2.typing.MatLike) -> bool:
+    return min(luma.shape) < MIN_SIDE_PX or max(luma.shape) < MIN_LONG_SIDE_PX
 
 
 def _resized(values: cv2.typing.MatLike, height: int, width: int) -> cv2.typing.MatLike:

@@ -119,6 +119,26 @@ def test_flow_leads_back_to_the_last_frame(shift: tuple[int, int]) -> None:
     assert motion.reliable[20:-20, 20:-20].mean() > 0.8
 
 
+def test_refinement_brings_flow_nearer_where_motion_bends(monkeypatch: pytest.MonkeyPatch) -> None:
+    last = texture(*HD)
+    y, x = np.mgrid[: HD[0], : HD[1]].astype(np.float32)
+    # Every pixel of this frame was up to 12 px away, differently from place to place.
+    bend = np.dstack([12 * np.sin(y / 90), 8 * np.cos(x / 120)]).astype(np.float32)
+    now = np.asarray(cv2.remap(last, x + bend[..., 0], y + bend[..., 1], cv2.INTER_LINEAR))
+
+    def error_px() -> float:
+        motion, _ = analyse(now, seen_after(last))
+        assert motion is not None
+        height, width = motion.flow.shape[:2]
+        true = cv2.resize(bend, (width, height), interpolation=cv2.INTER_AREA)
+        missed = np.linalg.norm(motion.flow * (HD[1] / width) - true, axis=-1)
+        return float(missed[10:-10, 10:-10].mean())
+
+    refined = error_px()
+    monkeypatch.setattr(rtstyle.motion, "_refined", lambda flow, *_: flow)
+    assert refined < 0.9 * error_px()
+
+
 def test_a_fine_pattern_off_by_part_of_a_pixel_is_explained() -> None:
     """Flow is never exact: a miss within what the next pixels show says nothing against it."""
     coarse = np.random.default_rng(4).integers(60, 200, (200, 340, 3), np.uint8)

@@ -153,6 +153,23 @@ def test_importance_moves_the_content_term_and_nothing_else(
         assert one[name] == other[name]
 
 
+def test_emphasis_weighs_the_style_terms_of_one_style(
+    make_run: Callable[..., PerceptualRun],
+) -> None:
+    def terms(emphasis: float, style: int) -> dict[str, torch.Tensor]:
+        picture = StylePicture("a", "styles/a.png", emphasis=emphasis)
+        run = make_run(styles=[picture], weights=Weights(coarse_style=1.0))
+        photos = run.photos.batch(1, torch.Generator().manual_seed(5))
+        sample = Sample(photos, torch.eye(2)[[style]], torch.zeros(1, 32, 32, 2))
+        return run.objective.terms(run.model, sample, True)
+
+    plain, strong, original = terms(1, 1), terms(3, 1), terms(3, 0)
+    for name in ("style", "coarse_style"):
+        torch.testing.assert_close(strong[name], 3 * plain[name])
+        torch.testing.assert_close(original[name], terms(1, 0)[name])
+    torch.testing.assert_close(strong["content"], plain["content"])
+
+
 def test_a_run_leaves_checkpoint_sheet_and_log_and_exports(
     make_run: Callable[..., PerceptualRun], tmp_path: Path, data: Path
 ) -> None:

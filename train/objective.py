@@ -51,6 +51,7 @@ class Objective:
         self, recipe: Recipe, data: Path, features: VGGFeatures, device: torch.device
     ) -> None:
         self.weights, self.features, self.device = recipe.weights, features, device
+        self.emphases = torch.tensor(recipe.style_emphases, device=device)
         files = [style.path(data) for style in recipe.styles]
         self.grams = self._style_grams(files, recipe.style_short_side_px)
         if self.weights.coarse_style:
@@ -75,7 +76,7 @@ class Objective:
         pixels = (output - image).abs().mean(dim=(1, 2, 3))
         terms = {
             "content": content.mean(),
-            "style": _style_loss(found, seen if asks_original else {}, self.grams, weights),
+            "style": self._style(found, seen if asks_original else {}, self.grams, weights),
             "total_variation": losses.total_variation(output),
             "stability": losses.compound_regularisation(output, disturbed_output, flow),
             "identity": (weights[:, 0] * pixels).mean(),
@@ -109,7 +110,11 @@ class Objective:
             found = self.features(F.avg_pool2d(output, 2))
             with torch.no_grad():
                 seen = self.features(F.avg_pool2d(sample.image, 2)) if asks_original else {}
-        return _style_loss(found, seen, self.coarse_grams, sample.weights)
+        return self._style(found, seen, self.coarse_grams, sample.weights)
+
+    def _style(self, found: Features, seen: Features, grams: Features, weights: Tensor) -> Tensor:
+        """Mean distance from the mixtures (B, S) aimed at, each with the emphasis of its styles."""
+        return (_style_distances(found, seen, grams, weights) * (weights @ self.emphases)).mean()
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16)
@@ -131,8 +136,8 @@ class Objective:
         return torch.cat([torch.zeros(1), *found]).to(self.device)
 
 
-def _style_loss(found: Features, seen: Features, grams: Features, weights: Tensor) -> Tensor:
-    """Mean distance of a painting's features from the mixtures (B, S) of styles aimed at.
+def _style_distances(found: Features, seen: Features, grams: Features, weights: Tensor) -> Tensor:
+    """Distances (B,) of paintings' features from the mixtures (B, S) of styles aimed at.
 
     `grams` are those of all pictures but `original`, which stands for the photo's own style, told
     from what is `seen` in it; where no mixture contains it, that may be empty.
@@ -143,4 +148,4 @@ def _style_loss(found: Features, seen: Features, grams: Features, weights: Tenso
         if layer in seen:
             target = target + weights[:, :1, None] * losses.gram_matrix(seen[layer])
         distances.append(losses.style_distance(losses.gram_matrix(features), target))
-    return torch.stack(distances).mean()
+    return torch.stack(distances).mean(dim=0)

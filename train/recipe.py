@@ -51,6 +51,8 @@ class StylePicture:
     licence: str = ""
     frequency: float = 1.0
     """How often it is trained, relative to the others; a style that learns slowly, more often."""
+    emphasis: float = 1.0
+    """Factor of its style terms, relative to the others': more paint, less photo."""
 
     def path(self, data: Path) -> Path:
         """Where the picture is."""
@@ -98,6 +100,11 @@ class Recipe:
     def style_frequencies(self) -> list[float]:
         """How often each is trained, in the same order."""
         return [1.0, *(style.frequency for style in self.styles)]
+
+    @property
+    def style_emphases(self) -> list[float]:
+        """Factors of their style terms, in the same order."""
+        return [1.0, *(style.emphasis for style in self.styles)]
 
 
 def recipe_from_dict(values: dict[str, Any], origin: str) -> Recipe:
