@@ -41,7 +41,7 @@ MAX_PIXELS = 36_000_000
 TIME_BASE = Fraction(1, 1_000_000)
 """Seconds per unit of a container's own times."""
 
-UNSPECIFIED, BT709, PQ, HLG = 2, 1, 16, 18
+UNSPECIFIED, BT601, BT709, PQ, HLG = 2, 5, 1, 16, 18
 LIMITED_RANGE, FULL_RANGE = 1, 2
 
 

@@ -140,15 +140,20 @@ class Session:
         )
 
     @property
-    def notice(self) -> str:
-        """What a person should know now; empty when all is well."""
+    def trouble(self) -> str:
+        """What is wrong with the source now; empty when all is well."""
         if self.source.trouble:
             return self.source.trouble
         silent_seconds = time.monotonic() - self._last_capture_seconds
         if silent_seconds > STALL_SECONDS and not self.source.is_resting:
             return f"{self.source.info.name}: no picture for {silent_seconds:.0f} s"
+        return ""
+
+    @property
+    def notice(self) -> str:
+        """What a person should know now, trouble first; mostly empty."""
         message, until_seconds = self._message
-        return message if time.monotonic() < until_seconds else ""
+        return self.trouble or (message if time.monotonic() < until_seconds else "")
 
     def _capture(self) -> None:
         figures = self.figures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import subprocess
@@ -29,6 +30,8 @@ PACKAGES = (
 """Those of our dependencies that decide what works and how fast."""
 
 GIB = 1 << 30
+CGROUP = "/sys/fs/cgroup"
+"""Where Linux tells what a container may use."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,10 @@ def this_machine() -> Machine:
 
 
 def num_cores() -> int:
-    """CPU cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """CPU cores that this process may use; what a container may use of them is rounded up."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return min(cores, _quota_cores() or cores)
 
 
 def package_versions(names: tuple[str, ...] = PACKAGES) -> dict[str, str | None]:
@@ -104,12 +107,22 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
+def _quota_cores() -> int:
+    """What a container may use of the cores' time, in cores; 0 without a limit."""
+    quota, _, period = _text(f"{CGROUP}/cpu.max").strip().partition(" ")
+    if not quota:  # version 1 of cgroups
+        parts = (f"{CGROUP}/cpu/cpu.cfs_{name}_us" for name in ("quota", "period"))
+        quota, period = (_text(part).strip() for part in parts)
+    limited = quota.isdigit() and period.isdigit()
+    return math.ceil(int(quota) / int(period)) if limited else 0
+
+
 def _memory_bytes() -> int:
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows
         return 0
-    limit = _text("/sys/fs/cgroup/memory.max").strip()  # of a container
+    limit = _text(f"{CGROUP}/memory.max").strip()  # of a container
     return min(total, int(limit)) if limit.isdigit() else total
 
 

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from .errors import RtstyleError
+from .errors import RtstyleError, SinkError
 from .live import Session
 from .sink.images import write_image
-from .sink.recorder import Recorder
+from .sink.recorder import RECOVERED, Recorder, recover_all
+
+PREFIX, SUFFIX = "rtstyle-", ".mkv"
+"""Of recordings that a key began."""
 
 MORE = ("", *(f"-{number}" for number in range(2, 100)))
 """Tells pictures of the same second apart."""
@@ -31,6 +34,14 @@ class Takes:
         self._threads: list[threading.Thread] = []
         self._names: set[Path] = set()
 
+    def recover(self) -> list[str]:
+        """Name what killed runs left of recordings in the folder; lines that tell the user."""
+        try:
+            kept = recover_all(self.folder, f"{PREFIX}*{SUFFIX}")
+        except SinkError as error:
+            return [error.what]
+        return [RECOVERED.format(path.name) for path in kept]
+
     @property
     def is_recording(self) -> bool:
         """Whether frames are being written; not once that has failed."""
@@ -43,7 +54,7 @@ class Takes:
             self._stop_recording()
         if not was_recording:
             try:
-                self.record(self._free_path(".mkv"))
+                self.record(self._free_path(SUFFIX))
             except RtstyleError as error:
                 self.errors.append(error)
                 self.session.tell(error.what)
@@ -116,7 +127,7 @@ class Takes:
         thread.start()
 
     def _free_path(self, suffix: str) -> Path:
-        stem = f"rtstyle-{datetime.now():%Y%m%d-%H%M%S}"
+        stem = f"{PREFIX}{datetime.now():%Y%m%d-%H%M%S}"
         paths = (self.folder / f"{stem}{more}{suffix}" for more in MORE)
         path = next(path for path in paths if path not in self._names and not path.exists())
         self._names.add(path)

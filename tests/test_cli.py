@@ -24,6 +24,7 @@ from rtstyle.errors import UsageError
 from rtstyle.style import StyleBank, save_styles
 from tests.media import Clip, make_clip
 
+ROOT = Path(__file__).resolve().parent.parent
 Run = Callable[..., int]
 
 
@@ -229,8 +230,10 @@ def test_style_auto_goes_by_the_content_and_says_so(
     assert sum(each["score"] for each in liked) == pytest.approx(1, abs=0.01)
     assert rtstyle("styles", "--like", photo) == 0
     assert liked[0]["name"] in capsys.readouterr().out.splitlines()[0]
-    assert rtstyle("image", photo, tmp_path / "auto.png", "--style", "auto") == 0
-    assert f"photo.png: style {liked[0]['name']}" in capsys.readouterr().err
+    assert rtstyle("image", photo, tmp_path / "auto.png", "--style", "auto", "--json") == 0
+    said = capsys.readouterr()
+    assert f"photo.png: style {liked[0]['name']}" in said.err
+    assert json.loads(said.out)["style"] == {liked[0]["name"]: 1.0}
     assert rtstyle("image", photo, tmp_path / "named.png", "--style", liked[0]["name"]) == 0
     painted = [np.array(Image.open(tmp_path / name)) for name in ("auto.png", "named.png")]
     np.testing.assert_array_equal(painted[0], painted[1])
@@ -427,6 +430,10 @@ def test_parse_mix() -> None:
         (("image", "in.mp4", "out.png"), 3, "rtstyle video"),
         (("image", "empty.mp4", "out.png"), 3, "it is empty"),
         (("image", "photo.png", "-"), 2, "unknown kind of picture"),
+        *(
+            (("image", "photo.png", "out.png", "--face-detail", *more), 2, " ".join(more))
+            for more in (("--region", "background"), ("--strength", "0"), ("--face-strength", "0"))
+        ),
     ],
 )
 def test_wrong_inputs_are_told_in_three_lines(
@@ -541,6 +548,24 @@ def test_batch_takes_no_module_from_the_folder_it_is_called_in(
     monkeypatch.chdir(tmp_path)
     Path("typer.py").write_text("raise SystemExit('taken')")
     assert rtstyle("batch", clip.name, "--out", "out", "--backend", "identity") == 0
+
+
+def test_batch_works_in_a_checkout_that_was_never_installed(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import sys; sys.path = [each for each in sys.path if each != {str(ROOT)!r}]"
+    )
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "rtstyle", "batch", str(clip), "--backend", "identity"),
+            *("--quiet", "--out", str(tmp_path / "out")),
+        ],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (tmp_path / "out" / clip.name).is_file()
 
 
 def test_batch_of_a_folder_with_nothing_but_hidden_files_is_an_error(

@@ -111,6 +111,19 @@ def test_listing_an_empty_cache(
     assert json.loads(capsys.readouterr().out) == {"schema": 1, "plans": []}
 
 
+@pytest.mark.parametrize("text", ["[]", "1", "null", '"fast"', "{", "\x00"])
+def test_a_plan_whose_sidecar_is_damaged_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cache: PlanCache, text: str
+) -> None:
+    cache.store(KEY, b"plan")
+    next(cache.folder.glob("*.plan.json")).write_text(text)
+    assert run(monkeypatch, "list", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["plans"] == []
+    assert run(monkeypatch, "list") == 0
+    assert "no compiled engines" in capsys.readouterr().err
+    assert run(monkeypatch, "clean") == 0 and not list(cache.folder.iterdir())
+
+
 def test_listing_and_cleaning_the_cache(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cache: PlanCache
 ) -> None:

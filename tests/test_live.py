@@ -197,6 +197,8 @@ def test_silence_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with MJPEGServer([("play", 5), ("stall", 1.0)]) as server:
         session = make_session(open_live(server.url, CameraMode()))
         session.start()
+        session.tell("recording out.mkv")
+        wait_until(lambda: "no picture for" in session.trouble)
         wait_until(lambda: "no picture for" in session.notice)
         wait_until(lambda: not session.notice)
         session.close()
@@ -343,6 +345,24 @@ def test_what_a_killed_run_recorded_is_given_a_name_by_the_next(
         assert (tmp_path / name).read_bytes() == killed.read_bytes()
     session.close()
     assert len(list(tmp_path.iterdir())) == 5 and all(path.exists() for path in others)
+
+
+def test_what_killed_runs_recorded_by_key_is_named_and_told_once(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    begun = "rtstyle-20260524-120000"
+    (tmp_path / f".{begun}.mkv.{ended.pid}.part").write_bytes(b"film")
+    others = [f".out.mkv.{ended.pid}.part", f".{begun}.mkv.{os.getppid()}.part", f"{begun}.mkv"]
+    for name in others:
+        (tmp_path / name).write_bytes(b"x")
+    session = make_session()
+    takes = Takes(session, tmp_path)
+    assert takes.recover() == [f"what a killed run recorded is now {begun}.recovered.mkv"]
+    assert takes.recover() == []
+    session.close()
+    assert (tmp_path / f"{begun}.recovered.mkv").read_bytes() == b"film"
+    assert len(list(tmp_path.iterdir())) == 4
+    assert all((tmp_path / name).exists() for name in others)
 
 
 @pytest.mark.parametrize(("name", "num_left"), [("out.mkv", 1), ("out.mp4", 0)])

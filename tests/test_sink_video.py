@@ -83,8 +83,9 @@ def test_a_codec_that_the_container_cannot_hold_is_one_error(tmp_path: Path) -> 
 
 def test_options_that_were_not_given_are_not_blamed_for_an_encoder(tmp_path: Path) -> None:
     for options, fix in (
-        (VideoSinkOptions(codec="mjpeg"), "take another --codec"),
+        (VideoSinkOptions(codec="h261"), "take another --codec"),
         (VideoSinkOptions(preset="nosuch"), "leave --preset and --crf away, or take another"),
+        (VideoSinkOptions(codec="mjpeg", crf=0), "leave --preset and --crf away, or take another"),
     ):
         sink = VideoSink(tmp_path / "out.avi", options)
         with pytest.raises(SinkError, match="does not open") as caught:
@@ -93,12 +94,41 @@ def test_options_that_were_not_given_are_not_blamed_for_an_encoder(tmp_path: Pat
         assert caught.value.fix.startswith(fix)
 
 
-def test_quality_and_preset_reach_the_encoder(tmp_path: Path) -> None:
-    sizes = [
-        write(tmp_path / f"{crf}.mp4", VideoSinkOptions(crf=crf, preset="fast")).stat().st_size
-        for crf in (5, 40)
-    ]
+@pytest.mark.parametrize(("codec", "crfs"), [("libx264", (5, 40)), ("mpeg2video", (3, 31))])
+def test_quality_and_preset_reach_the_encoder(
+    tmp_path: Path, codec: str, crfs: tuple[int, int]
+) -> None:
+    options = [VideoSinkOptions(codec=codec, crf=crf, preset="fast") for crf in crfs]
+    sizes = [write(tmp_path / f"{each.crf}.mp4", each).stat().st_size for each in options]
     assert sizes[0] > 1.3 * sizes[1]
+
+
+@pytest.mark.parametrize(
+    ("codec", "extension"),
+    [
+        *(("mjpeg", each) for each in ("avi", "mov", "mp4", "mkv")),
+        *(("mpeg2video", each) for each in ("mov", "mp4", "mkv", "ts")),
+        ("dnxhd", "mov"),
+    ],
+)
+def test_old_codecs_keep_times_and_colours(tmp_path: Path, codec: str, extension: str) -> None:
+    path, pts = tmp_path / f"out.{extension}", (0, 3600, 9000, 10800, 18000)
+    sink = VideoSink(path, VideoSinkOptions(codec=codec, rate=Fraction(25)))
+    painted = [picture(index, (144, 256)) for index in range(len(pts))]
+    for index, pixels in enumerate(painted):
+        sink.write(Frame(pixels, index, pts[index], Fraction(1, 90000)))
+    sink.close()
+    tolerance = 0.021 if extension == "avi" else 1e-3  # AVI counts frames
+    times = [float(each) for each in video_times(path)]
+    assert times == pytest.approx([each / 90000 for each in pts], abs=tolerance)
+    for shown, pixels in zip(pictures(path), painted, strict=True):
+        assert np.abs(shown.astype(int) - pixels).mean() < 3
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "libsvtav1"])
+def test_a_transport_stream_takes_only_what_it_has_a_name_for(tmp_path: Path, codec: str) -> None:
+    with pytest.raises(SinkError, match="cannot hold"):
+        VideoSink(tmp_path / "out.ts", VideoSinkOptions(codec=codec))
 
 
 def test_no_frame_at_all_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
@@ -131,6 +161,7 @@ def test_the_width_is_that_of_the_frames_not_of_the_input(tmp_path: Path) -> Non
         ("yuv420p12le", "libx264", "yuv420p10le"),
         ("yuv420p", "prores_ks", "yuv422p10le"),
         ("yuv444p10le", "prores_ks", "yuv444p10le"),
+        ("yuv420p10le", "dnxhd", "yuv422p10le"),
     ],
 )
 def test_depth_and_chroma_are_kept_as_far_as_the_encoder_goes(

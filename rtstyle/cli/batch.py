@@ -30,6 +30,8 @@ VIDEO_SUFFIXES = {
 }
 """What is taken from a folder; of these, `WRITABLE` can be written, the others become mp4."""
 WRITABLE = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts"}
+FOUND_IN = Path(__file__).resolve().parents[2]
+"""The folder in which Python finds the package."""
 COMMON_FAILURES = (2, 6)
 """Exit codes for wrong options, models or styles: the next file would fail likewise."""
 
@@ -150,8 +152,10 @@ class Runs:
             process.send_signal(number)
 
     def _paint(self, job: Job) -> Outcome:
-        # -P: no file beside the videos may stand in for a module of Python's.
-        command = [sys.executable, "-P", "-m", "rtstyle", "video", "--json", *self._arguments]
+        # -P: no file beside the videos may stand in for a module of Python's. A checkout that was
+        # never installed, though, is found in the current folder only.
+        safely = [] if Path.cwd() == FOUND_IN else ["-P"]
+        command = [sys.executable, *safely, "-m", "rtstyle", "video", "--json", *self._arguments]
         command += ["--", str(job.source.absolute()), str(job.output.absolute())]
         # Its own session: Ctrl-C in a terminal must reach it once, through `interrupt`.
         process = subprocess.Popen(

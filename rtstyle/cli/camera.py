@@ -41,7 +41,7 @@ def camera(
     with starting.stopping_on_signals(session) as codes, starting.closing(session):
         session.start()
         with starting.limited_to(source.seconds, session):
-            starting.wait_for_end(session)
+            starting.wait_for_end(session, quiet=options.quiet)
     facts = starting.report(
         session, time.monotonic() - started, {"device": device, "interrupted": bool(codes)}
     )

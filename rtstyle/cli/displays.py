@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import sys
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,8 +31,8 @@ ANSWER_SECONDS = 2.0
 QT_LIBRARIES = "sudo apt install libxcb-cursor0 libegl1 libxkbcommon-x11-0"
 
 
-def choose_window(asked: str, *, records: bool) -> str:
-    """ "qt", "highgui" or "none".
+def choose_window(asked: str, *, records: bool, quiet: bool = False) -> str:
+    """ "qt", "highgui" or "none"; what was not asked for is said, unless `quiet`.
 
     Raises:
         UsageError: unknown kind.
@@ -42,10 +42,11 @@ def choose_window(asked: str, *, records: bool) -> str:
         raise UsageError(f"--window cannot be '{asked}'", fix=f"it is one of: {', '.join(KINDS)}")
     if asked == "none":
         return asked
+    no_window = partial(_no_window, records=records, quiet=quiet)
     if asked == "highgui":
-        return asked if has_x() else _no_window(f"{NEEDS_X}, and {_no_answer()}", records=records)
+        return asked if has_x() else no_window(f"{NEEDS_X}, and {_no_answer()}")
     if not has_display():
-        return _no_window(_no_answer("WAYLAND_DISPLAY"), records=records)
+        return no_window(_no_answer("WAYLAND_DISPLAY"))
     missing = missing_for_qt()
     if not missing:
         return "qt"
@@ -53,15 +54,18 @@ def choose_window(asked: str, *, records: bool) -> str:
         raise SinkError("the Qt window cannot be opened", *missing)
     why, fix = missing
     if not has_x():
-        return _no_window(f"{NEEDS_X}, and {why}", fix, records=records)
-    print(f"plain window, because {why}; for sliders and a strip of styles, {fix}", file=sys.stderr)
+        return no_window(f"{NEEDS_X}, and {why}", fix)
+    if not quiet:
+        hint = f"plain window, because {why}; for sliders and a strip of styles, {fix}"
+        print(hint, file=sys.stderr)
     return "highgui"
 
 
-def _no_window(why: str, fix: str = WITHOUT, *, records: bool) -> str:
+def _no_window(why: str, fix: str = WITHOUT, *, records: bool, quiet: bool) -> str:
     if not records:
         raise SinkError("there is no display to open a window on", why, fix)
-    print("there is no display: recording without a window", file=sys.stderr)
+    if not quiet:
+        print("there is no display: recording without a window", file=sys.stderr)
     return "none"
 
 

@@ -56,7 +56,8 @@ def image(
             "schema": SCHEMA,
             "outputs": [str(path) for path in sink.written],
             "damage": report.damage,
-            "style": dict(chosen),
+            # Of several pictures each may have its own: `styles` is in their order.
+            "style": dict.fromkeys(chooser.names, 1.0) if chooser else dict(chosen),
             **({"styles": chooser.names} if chooser else {}),
             "backend": engine.info.backend,
             "precision": engine.info.precision,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -42,16 +43,20 @@ def live(
     """See yourself painted, live. H in the window lists the keys."""
     if not folder.is_dir():
         raise SinkError(f"the folder {folder} does not exist", fix="make it first")
-    kind = displays.choose_window(window, records=record is not None)
+    kind = displays.choose_window(window, records=record is not None, quiet=options.quiet)
     shown = cast(Compare, starting.one_of(compare, Compare, "--compare"))
-    start = starting.Start(source, look, options, look.controls(compare=shown))
+    controls = look.controls(compare=shown, has_keys=kind != "none")
+    start = starting.Start(source, look, options, controls)
     session, keyboard = open_session(start, kind, folder)
     keyboard.shows_figures = figures
     started = time.monotonic()
     with starting.stopping_on_signals(session) as codes, starting.closing(session, keyboard.takes):
+        for line in keyboard.takes.recover():
+            if not options.quiet:
+                print(f"note: {line}", file=sys.stderr)
         if record is not None:
             keyboard.takes.record(record, overwrite=overwrite, is_vital=kind == "none")
-        run(session, keyboard, kind, source.seconds)
+        run(session, keyboard, kind, start)
     facts = starting.report(
         session,
         time.monotonic() - started,
@@ -92,14 +97,14 @@ def open_session(start: starting.Start, kind: str, folder: Path) -> tuple[Sessio
     return session, Keyboard(session, Takes(session, folder))
 
 
-def run(session: Session, keyboard: Keyboard, kind: str, seconds: float | None) -> None:
+def run(session: Session, keyboard: Keyboard, kind: str, start: starting.Start) -> None:
     """Until the window is closed, the session ends, the time is over or a signal comes."""
     window = displays.make_window(kind, keyboard)
     if window is not None:
         session.add_sink(window)
     session.start()
-    with starting.limited_to(seconds, session):
+    with starting.limited_to(start.source.seconds, session):
         if window is None:
-            starting.wait_for_end(session)
+            starting.wait_for_end(session, quiet=start.options.quiet)
         else:
             window.run()

@@ -14,7 +14,10 @@ RegionOption = Annotated[
 ]
 FaceDetailOption = Annotated[
     bool,
-    typer.Option("--face-detail", help="Paint faces once more by themselves, with a finer brush."),
+    typer.Option(
+        "--face-detail",
+        help="Paint faces once more by themselves, with a finer brush, as --region face does.",
+    ),
 ]
 FaceStrengthOption = Annotated[
     float,

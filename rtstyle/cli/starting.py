@@ -247,11 +247,14 @@ def limited_to(seconds: float | None, session: Session) -> Iterator[None]:
         timer.join()
 
 
-def wait_for_end(session: Session) -> None:
-    """Without a window: until the session ends or a signal comes; notices go to stderr."""
+def wait_for_end(session: Session, *, quiet: bool) -> None:
+    """Without a window: until the session ends or a signal comes; notices go to stderr.
+
+    If `quiet`, only those of trouble do.
+    """
     told = ""
     while not session.ended.wait(0.2) and not session.stop_requested:
-        notice = session.notice
+        notice = session.trouble if quiet else session.notice
         if notice != told:
             told = notice
             if notice:

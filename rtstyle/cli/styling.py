@@ -91,12 +91,16 @@ class Look:
         """What --style or --mix ask for."""
         return parse_mix(self.style, self.mix)
 
-    def controls(self, **more: Any) -> Controls:
+    def controls(self, *, has_keys: bool = False, **more: Any) -> Controls:
         """The controls, with a style that stands for another until `load_painter` names it.
 
+        With `has_keys`, region and strength may change on the way.
+
         Raises:
-            UsageError: a value is out of its range.
+            UsageError: a value is out of its range, or --face-detail can do nothing.
         """
+        if self.face_detail:
+            self._check_detail(has_keys)
         return Controls(
             self.asked or ANY_STYLE,
             strength=self.strength,
@@ -108,6 +112,17 @@ class Look:
             max_faces=self.max_faces,
             **more,
         )
+
+    def _check_detail(self, has_keys: bool) -> None:
+        reasons = {"--face-strength 0 leaves faces as they are": self.face_strength == 0}
+        if not has_keys:
+            reasons |= {
+                "--region background leaves faces as they are": self.region == "background",
+                "--strength 0 leaves the picture as it is": self.strength == 0,
+            }
+        for why, is_so in reasons.items():
+            if is_so:
+                raise UsageError("--face-detail can do nothing", why, "leave one of the two away")
 
 
 @dataclass(frozen=True)
@@ -172,12 +187,12 @@ def load_painter(
         EngineError, StyleError: see `rtstyle.api.load`.
     """
     from rtstyle.api import load
-    from rtstyle.inference import GpuOptions
+    from rtstyle.inference import GpuOptions, is_non_commercial
     from rtstyle.style import ORIGINAL, load_styles
 
     gpu = replace(GpuOptions.from_environment(), follow=follow)
     engine, bank = load(generator, backend, gpu, ahead=follow == "first")
-    if "non-commercial" in (licence := engine.info.generator.licence):
+    if is_non_commercial(licence := engine.info.generator.licence):
         print(f"{engine.info.generator.name} is not for every use: {licence}", file=sys.stderr)
     if mix == AUTO_STYLE:
         return engine, bank, AUTO_STYLE

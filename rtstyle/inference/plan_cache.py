@@ -143,12 +143,13 @@ class PlanCache:
             yield
 
     def plans(self) -> list[CachedPlan]:
-        """The plans in the folder."""
+        """The plans in the folder; those without a readable sidecar are passed over."""
         found = []
         for path in sorted(self.folder.glob("*.plan")):
             with suppress(OSError, ValueError):
                 facts = json.loads(_sidecar(path).read_text())
-                found.append(CachedPlan(path, path.stat().st_size, facts))
+                if isinstance(facts, dict):
+                    found.append(CachedPlan(path, path.stat().st_size, facts))
         return found
 
     def clean(self) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import cast
 
@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from ..container import BT709, LIMITED_RANGE, PictureFormat
+from ..container import BT601, BT709, FULL_RANGE, LIMITED_RANGE, PictureFormat
 from ..errors import SinkError
 from ..frame import Frame, Pixels
 from .encoders import check_encoder
@@ -41,13 +41,19 @@ QUALITY = {
     "h264_nvenc": {"preset": "p4", "rc": "vbr", "cq": "19"},
     "hevc_nvenc": {"preset": "p4", "rc": "vbr", "cq": "21"},
     "av1_nvenc": {"preset": "p4", "rc": "vbr", "cq": "26"},
+    "mjpeg": {"qmin": "2", "qmax": "2"},
+    "mpeg2video": {"qmin": "2", "qmax": "2", "flags": "+low_delay"},
 }
 """Settings that look the same as the painting at a moderate size."""
+
+DNXHR = {"yuv422p": "dnxhr_hq", "yuv422p10le": "dnxhr_hqx", "yuv444p10le": "dnxhr_444"}
+"""Profiles of dnxhd by pixel format; those of DNxHD itself hold few sizes."""
 
 MAX_RATES = {"libsvtav1": Fraction(240)}
 """Frames per second above which an encoder does not open; those of browsers claim 1000."""
 
-MAX_BITS = {"libx264": 10, "libx265": 12, "libsvtav1": 10, "libvpx-vp9": 12}
+TS_VIDEO_CODECS = {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4"}
+"""What a transport stream has a name for; its writer takes all else too, as data of no kind."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ class EncoderOptions:
         """Options as the encoder takes them."""
         settings = dict(QUALITY.get(self.codec, {}))
         if self.crf is not None:
-            settings["cq" if "nvenc" in self.codec else "crf"] = f"{self.crf:g}"
+            names = [name for name in ("qmin", "qmax", "cq") if name in settings] or ["crf"]
+            settings |= dict.fromkeys(names, f"{self.crf:g}")
         if self.preset is not None:
             settings.pop("x264-params", None)
             settings["cpu-used" if "vpx" in self.codec else "preset"] = self.preset
@@ -86,6 +93,8 @@ def choose_codec(codec: str, container: str) -> str:
         ) from error
     if found.type != "video":
         raise SinkError(f"'{name}' encodes no video", fix="try: libx264")
+    if container == "mpegts" and found.canonical_name not in TS_VIDEO_CODECS:
+        raise _cannot_hold(container, name)
     if name.endswith("_nvenc"):
         check_encoder(name)
     return name
@@ -105,7 +114,7 @@ def choose_pix_fmt(picture: PictureFormat, codec: str) -> str:
         elif chroma == "444":
             wanted += ["yuv444p"]
     if deep:
-        wanted += ["yuv420p10le", "p010le"]
+        wanted += ["yuv420p10le", "p010le", "yuv422p10le"]
     wanted += ["yuv420p", "yuv422p", "yuv422p10le"]  # ProRes has no 4:2:0
     return next((name for name in wanted if name in offered), "yuv420p")
 
@@ -143,6 +152,9 @@ class Encoder:
         context.pix_fmt = self._pix_fmt
         context.thread_count = options.num_threads
         self.stream.time_base = context.time_base = time_base
+        self._times: list[int] | None = None
+        if context.codec.frame_rates:  # MPEG-1 and -2 know few rates: their encoders count frames
+            self._times, context.time_base = [], 1 / context.framerate
         if picture.sample_aspect_ratio:
             context.sample_aspect_ratio = picture.sample_aspect_ratio
         self._tag(context)
@@ -156,21 +168,31 @@ class Encoder:
         """Packets that are ready after this frame; `pts` counts in the encoder's time base."""
         picture = self._to_yuv(frame.pixels)
         picture.pts, picture.time_base = pts, self._time_base
-        return self.stream.encode(picture)
+        if self._times is not None:
+            picture.pts, picture.time_base = len(self._times), self.stream.codec_context.time_base
+            self._times.append(pts)
+        return self._timed(self.stream.encode(picture))
 
     def flush(self) -> list[Packet]:
         """The packets that were held back."""
-        return self.stream.encode(None)
+        return self._timed(self.stream.encode(None))
+
+    def _timed(self, packets: list[Packet]) -> list[Packet]:
+        """The packets of an encoder that counts frames, with their times."""
+        if self._times is not None:
+            for packet in packets:
+                packet.pts = packet.dts = self._times[packet.pts or 0]
+                packet.time_base = self._time_base
+        return packets
 
     def _add_stream(self, container: OutputContainer, options: EncoderOptions) -> VideoStream:
-        rate = min(options.rate, MAX_RATES.get(options.codec, options.rate))
+        settings = options.settings()
+        if options.codec == "dnxhd":
+            settings["profile"] = DNXHR[self._pix_fmt]
         try:
-            added = container.add_stream(options.codec, rate=rate, options=options.settings())
+            added = container.add_stream(options.codec, rate=_rate(options), options=settings)
         except ValueError as error:
-            raise SinkError(
-                f"a {container.format.name} file cannot hold {options.codec}",
-                fix="choose another --codec or another extension for the output",
-            ) from error
+            raise _cannot_hold(container.format.name, options.codec) from error
         stream = cast(VideoStream, added)
         is_hevc = "265" in options.codec or "hevc" in options.codec
         if is_hevc and container.format.name in ("mp4", "mov"):
@@ -192,12 +214,29 @@ class Encoder:
         picture = self._picture
         if picture.is_hdr:
             picture = PictureFormat()
+        if context.name == "mjpeg":  # JPEG knows no other
+            picture = replace(picture, color_range=FULL_RANGE, colorspace=BT601)
         self._matrix = picture.colorspace
         self._range = picture.color_range or LIMITED_RANGE
         context.color_range = self._range if picture.color_range else 0
         context.color_primaries = picture.color_primaries
         context.color_trc = picture.color_trc
         context.colorspace = picture.colorspace or BT709
+
+
+def _cannot_hold(container: str, codec: str) -> SinkError:
+    return SinkError(
+        f"a {container} file cannot hold {codec}",
+        fix="choose another --codec or another extension for the output",
+    )
+
+
+def _rate(options: EncoderOptions) -> Fraction:
+    """Frames per second as the encoder is told them: those it knows that come nearest."""
+    rate = min(options.rate, MAX_RATES.get(options.codec, options.rate))
+    rates = av.Codec(options.codec, "w").frame_rates or ()
+    known = [Fraction(each.numerator, each.denominator) for each in rates]
+    return min(known or [rate], key=lambda each: abs(each - rate))
 
 
 def _chroma_name(source: av.VideoFormat) -> str:

@@ -13,10 +13,11 @@ from pathlib import Path
 from ..errors import SinkError
 from ..frame import Frame, fitted
 from ..handoff import Latest
-from .output_file import CONTAINERS, check_output, stale_parts
+from .output_file import CONTAINERS, PART_NAME, check_output, stale_parts
 from .video import PLAYABLE_UNFINISHED, VideoSink, VideoSinkOptions
 
 SUFFIXES = (".mkv", ".mp4", ".mov", ".webm")
+RECOVERED = "what a killed run recorded is now {}"
 WAITING_FRAMES = 8
 SETTINGS = {"preset": "ultrafast", "crf": 20.0, "num_threads": 1}
 """The encoder shares the cores with the painting."""
@@ -43,7 +44,7 @@ class Recorder:
             raise SinkError(f"cannot record to {path.name}", fix=f"endings: {', '.join(SUFFIXES)}")
         check_output(path, overwrite=overwrite)
         self.path = path
-        self.notices = [f"what a killed run recorded is now {kept.name}" for kept in recover(path)]
+        self.notices = [RECOVERED.format(kept.name) for kept in recover(path)]
         settings = SETTINGS if path.suffix.lower() != ".webm" else {"num_threads": 1}
         options = VideoSinkOptions(rate=rate, overwrite=overwrite, **settings)  # type: ignore[arg-type]
         self._sink = VideoSink(path, options)
@@ -130,6 +131,17 @@ def recover(path: Path) -> list[Path]:
                 f"move it to another folder, or record to another name than {path.name}",
             ) from error
     return recovered
+
+
+def recover_all(folder: Path, pattern: str) -> list[Path]:
+    """The same for all recordings in a folder whose names match the pattern.
+
+    Raises:
+        SinkError: see `recover`.
+    """
+    matches = (PART_NAME.fullmatch(part.name) for part in folder.glob(f".{pattern}.*.part"))
+    names = sorted({match["name"] for match in matches if match})
+    return [kept for name in names for kept in recover(folder / name)]
 
 
 def _free(path: Path) -> Path:

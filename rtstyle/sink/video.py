@@ -237,7 +237,8 @@ class VideoSink:
                 ) from error
             if "avcodec_open2" in str(error):
                 asked = {"preset": self.options.preset, "crf": self.options.crf}
-                values = ", ".join(f"--{name} {value}" for name, value in asked.items() if value)
+                given = {name: value for name, value in asked.items() if value is not None}
+                values = ", ".join(f"--{name} {value}" for name, value in given.items())
                 raise SinkError(
                     f"the encoder {self._codec} does not open",
                     f"it was given {values}" if values else str(error),
