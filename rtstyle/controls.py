@@ -11,7 +11,7 @@ Region = Literal["frame", "face", "background", "person"]
 Compare = Literal["off", "side-by-side", "split", "before"]
 
 DEFAULT_SIZE_PX = 720
-DEFAULT_SMOOTH = 0.6
+DEFAULT_SMOOTH = 0.8
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,11 @@ from .frame import NEIGHBOURS, Mask, Motion, Pixels, positions
 MIN_FRESH_SHARE = 0.2
 """Of the new painting there is never less where anything moves."""
 
-MIN_SHARPENING, MAX_SHARPENING = 0.05, 1.0
-"""Detail that the last painting lacks is added to it up to this share; less is not worth its
-time."""
+MIN_SHARPENING, MAX_SHARPENING = 0.05, 1.5
+"""Detail of the last painting is added to it up to this share; less is not worth its time."""
+
+OVERSHARPENING = 2.0
+"""So much more than what is lacking is added, since the clamping takes part of it."""
 
 DETAIL_PX = 5
 """Detail is what differs from the mean of so many pixels to a side."""
@@ -240,19 +242,23 @@ def _moving_strips(still: NDArray[np.bool_], like: Pixels) -> Iterator[tuple[sli
 
 
 def _sharpen(moved: Pixels, fresh: Pixels, history: Weights, most: int) -> None:
-    """Give the last painting, moved, the detail back that it lost to the warps and to averaging.
+    """Sharpen the last painting, moved, until it has the new one's detail under it, blended.
 
-    Nothing grows beyond what the new painting shows within a pixel, so that no halos build up from
-    frame to frame (the clamping of "temporal anti-aliasing", Karis 2014, used the other way round).
+    Detail is lost to the warps and to averaging, more where the strokes of the two differ. Nothing
+    grows beyond what the new painting shows within a pixel, so that no halos build up from frame to
+    frame (the clamping of "temporal anti-aliasing", Karis 2014, used the other way round).
     """
     rows = max(1, len(moved) // SAMPLED_SHARE)
     top = (len(moved) - rows) // 2
-    middle = slice(top, top + rows)
-    followed = cv2.inRange(history[middle], most // 2, most)  # type: ignore[call-overload]
-    new, old = (_detail(each[middle], followed) for each in (fresh, moved))
-    gain = min(new / max(old, 1) - 1, MAX_SHARPENING)
+    new, old, share = (each[top : top + rows] for each in (fresh, moved, history))
+    blended = np.empty_like(new)
+    _blend(new, old, share, blended)
+    followed = cv2.inRange(share, most // 2, most)  # type: ignore[call-overload]
+    lacking = _detail(new, followed) - _detail(blended, followed)
+    gain = OVERSHARPENING * lacking / max(_detail(old, followed) * most / ONE, 1)
     if gain < MIN_SHARPENING:
         return
+    gain = min(gain, MAX_SHARPENING)
     mean = cv2.blur(moved, (DETAIL_PX, DETAIL_PX))
     sharp = cv2.addWeighted(moved, 1 + gain, mean, -gain, 0, dst=mean)
     cv2.min(sharp, cv2.max(cv2.dilate(fresh, NEIGHBOURS), moved), dst=sharp)
