@@ -21,7 +21,8 @@ from pathlib import Path
 
 from tests.media import Clip, damaged, make_clip
 
-from .machine import machine_facts
+from .machine import RESULTS, machine_facts
+from .measure import write_result
 
 KNOWN_CODES = {0, 2, 3, 4, 7}
 LIMIT_SECONDS = 10.0
@@ -96,8 +97,8 @@ def become_command(arguments: list[str], log: Path) -> None:
         os._exit(code)
 
 
-def damaged_runs(count: int, seed: int, folder: Path) -> list[Run]:
-    """Paint `count` damaged files, evenly over the containers."""
+def damaged_runs(count: int, seed: int, folder: Path) -> tuple[list[Run], list[str]]:
+    """Paint `count` damaged files, evenly over the containers; also what was left behind."""
     whole = {kind: make_clip(folder / f"whole.{kind}", clip) for kind, clip in CLIPS.items()}
     runs = []
     for number in range(count):
@@ -114,23 +115,21 @@ def damaged_runs(count: int, seed: int, folder: Path) -> list[Run]:
             print(f"WRONG: {run}", file=sys.stderr)
         for left in (source, target, folder / "out.partial.mkv"):
             left.unlink(missing_ok=True)
-    leftovers = [path.name for path in folder.iterdir() if path.name.startswith(".")]
-    if leftovers:
-        print(f"WRONG: left behind: {leftovers}", file=sys.stderr)
-    return runs
+    return runs, sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
 
 
 def main() -> None:
-    """Run, summarise, write benchmarks/results/damaged.json; exit 1 if anything went wrong."""
+    """Run, summarise, write the result; exit 1 if anything went wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=RESULTS / "damaged.json")
     options = parser.parse_args()
     import rtstyle.runner
     import rtstyle.sink.video  # noqa: F401  (loaded once, before the forks)
 
     with tempfile.TemporaryDirectory() as folder:
-        runs = damaged_runs(options.count, options.seed, Path(folder))
+        runs, leftovers = damaged_runs(options.count, options.seed, Path(folder))
     wrong = [asdict(run) for run in runs if run.is_wrong]
     result = {
         "machine": machine_facts(),
@@ -140,11 +139,11 @@ def main() -> None:
         "slowest_seconds": round(max(run.seconds for run in runs), 2),
         "most_memory_mb": round(max(run.memory_mb for run in runs)),
         "wrong": wrong,
+        "left_behind": leftovers,
     }
-    text = json.dumps(result, indent=2)
-    print(text)
-    (Path(__file__).parent / "results" / "damaged.json").write_text(text + "\n")
-    raise SystemExit(bool(wrong))
+    print(json.dumps(result, indent=2))
+    write_result(options.out, result)
+    raise SystemExit(bool(wrong or leftovers))
 
 
 if __name__ == "__main__":

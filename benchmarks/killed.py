@@ -17,17 +17,19 @@ from pathlib import Path
 from tests.media import Clip, make_clip, video_times
 
 from .damaged import become_command, run_command
-from .machine import machine_facts
+from .machine import RESULTS, machine_facts
+from .measure import write_result
 
 NUM_FRAMES = 150
 LIMIT_SECONDS = 120.0
 
 
 def main() -> None:
-    """Run, summarise, write benchmarks/results/killed.json; exit 1 if anything went wrong."""
+    """Run, summarise, write the result; exit 1 if anything went wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=RESULTS / "killed.json")
     options = parser.parse_args()
     import rtstyle.runner
     import rtstyle.sink.video  # noqa: F401  (loaded once, before the forks)
@@ -58,9 +60,8 @@ def main() -> None:
         "left_a_hidden_file": num_stale,
         "wrong": wrong,
     }
-    text = json.dumps(result, indent=2)
-    print(text)
-    (Path(__file__).parent / "results" / "killed.json").write_text(text + "\n")
+    print(json.dumps(result, indent=2))
+    write_result(options.out, result)
     raise SystemExit(bool(wrong))
 
 

@@ -25,10 +25,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import RESULTS, machine_facts
+from benchmarks.measure import write_result
 from benchmarks.webcam import BenchmarkWebcam
 from rtstyle.api import load
 from rtstyle.capture.steady import SteadySource
-from rtstyle.controls import Controls
+from rtstyle.controls import DEFAULT_SMOOTH, Controls
 from rtstyle.desk import Desk
 from rtstyle.frame import Frame
 from rtstyle.inference import Engine
@@ -186,7 +187,7 @@ def main() -> None:
     parser.add_argument("--warm-up", type=float, default=5.0, help="seconds left out of each run")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slow", action="store_true", help="also on a machine 4 times slower")
-    parser.add_argument("--smooth", type=float, default=0.5)
+    parser.add_argument("--smooth", type=float, default=DEFAULT_SMOOTH)
     parser.add_argument("--generator", default="fast")
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--out", type=Path, default=RESULTS / "latency.json")
@@ -197,7 +198,7 @@ def main() -> None:
     found = measure(options)
     settings = {name: value for name, value in vars(options).items() if name != "out"}
     result = {"settings": settings, "machine": before, **found}
-    options.out.write_text(json.dumps(result, indent=2) + "\n")
+    write_result(options.out, result)
     print(json.dumps(found["verdict"], indent=2))
 
 

@@ -27,7 +27,8 @@ import numpy as np
 
 from benchmarks.latency import WatchedSession
 from benchmarks.machine import RESULTS, machine_facts
-from benchmarks.webcam import BLOCK_PX, BenchmarkWebcam, read_number
+from benchmarks.measure import write_result
+from benchmarks.webcam import BITS, BLOCK_PX, RATE, BenchmarkWebcam, read_number
 from rtstyle.capture.steady import SteadySource
 from rtstyle.controls import Controls
 from rtstyle.desk import Desk
@@ -40,6 +41,8 @@ from rtstyle.takes import Takes
 
 LOOK_SECONDS = 0.0005
 XWD_WORDS = 25
+START_SECONDS = 10
+"""The webcam runs before the window is there, for less than that."""
 
 
 class NumberedSession(WatchedSession):
@@ -151,9 +154,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--out", type=Path, default=RESULTS / "latency_truth.json")
     options = parser.parse_args()
+    most_seconds = 2**BITS // RATE - START_SECONDS
+    if options.seconds > most_seconds:
+        parser.error(f"--seconds must be {most_seconds} or less: then the numbers begin again")
     machine = machine_facts()
     result = {"machine": machine, "seconds": options.seconds, **measure(options.seconds)}
-    options.out.write_text(json.dumps(result, indent=2) + "\n")
+    write_result(options.out, result)
     print(json.dumps({name: result[name] for name in result if name != "machine"}, indent=2))
 
 

@@ -10,7 +10,6 @@ rms.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from rtstyle.motion import analyse
 from rtstyle.style import Style
 
 from .machine import machine_facts
+from .measure import write_result
 from .xt_slice import read
 
 HALO_PX = 80
@@ -100,7 +100,7 @@ def main() -> None:
         results[clip.name] = measure(frames, engine, bank[options.style])
         print(clip.name, results[clip.name], file=sys.stderr)
     report = {"schema": 1, "machine": machine_facts(), "height": options.height, "clips": results}
-    options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_result(options.out, report)
 
 
 if __name__ == "__main__":

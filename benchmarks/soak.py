@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import RESULTS, machine_facts
+from benchmarks.measure import write_result
 from benchmarks.webcam import BenchmarkWebcam
 from rtstyle.api import load
 from rtstyle.capture.steady import SteadySource
@@ -194,7 +195,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = soak(options, Path(folder))
     result = {"settings": settings, "machine": machine, **found}
-    options.out.write_text(json.dumps(result, indent=2) + "\n")
+    write_result(options.out, result)
     print(json.dumps(result["verdict"], indent=2))
 
 

@@ -15,6 +15,8 @@ from rtstyle.capture import SourceInfo
 from rtstyle.capture.demo import DemoSource
 from rtstyle.frame import Frame, Pixels
 
+RATE = 30
+"""Frames a second, unless told otherwise."""
 BITS = 12
 BLOCK_PX = 24
 """The number stands in the upper left corner: black and white blocks, lowest bit first."""
@@ -32,7 +34,9 @@ class BenchmarkWebcam:
     damage: str | None = None
     notices: tuple[str, ...] = ()
 
-    def __init__(self, width: int = 1280, height: int = 720, rate: Fraction = Fraction(30)) -> None:
+    def __init__(
+        self, width: int = 1280, height: int = 720, rate: Fraction = Fraction(RATE)
+    ) -> None:
         self.info = SourceInfo("benchmark webcam", width, height, rate, is_live=True)
         self._closed = threading.Event()
         self._pictures = pictures(width, height)

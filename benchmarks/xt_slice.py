@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from rtstyle.controls import DEFAULT_SMOOTH
 from rtstyle.frame import Pixels
 
 from . import contenders
@@ -68,7 +69,7 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=360, help="height at which to paint")
     parser.add_argument("--row", type=float, default=0.5, help="which row, 0 top to 1 bottom")
     parser.add_argument("--columns", type=int, default=300, help="pixels of the row, its middle")
-    parser.add_argument("--smooth", type=float, default=0.5)
+    parser.add_argument("--smooth", type=float, default=DEFAULT_SMOOTH)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
 

@@ -34,6 +34,11 @@ BGR_ROOMS = ("rtstyle/capture/", "rtstyle/sink/")
 
 MAX_MODULE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS = 300, 50, 6
 
+OUR_ERRORS = {
+    f"{kind}Error"
+    for kind in ("Rtstyle", "Usage", "Source", "Sink", "Device", "Engine", "Style", "Train")
+}
+
 COMMAND_ROOMS = ("rtstyle/cli/", "train/cli/")
 """Where a function that typer calls may be long: one parameter, with its help, for each option."""
 
@@ -333,6 +338,20 @@ def test_only_the_command_line_prints_or_exits() -> None:
             for node in ast.walk(tree_of(path))
             if isinstance(node, ast.Call)
             and ast.unparse(node.func) in ("print", "exit", "quit", "sys.exit", "os._exit")
+        ]
+    )
+
+
+@pytest.mark.parametrize("path", sources("rtstyle", "train"), ids=name_of)
+def test_messages_of_our_errors_are_given_line_by_line(path: Path) -> None:
+    """`RtstyleError` makes one line of each of its parts: a line break in one is lost."""
+    complain(
+        [
+            f"{name_of(path)} line {node.lineno}: {ast.unparse(node)[:60]}"
+            for node in ast.walk(tree_of(path))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in OUR_ERRORS
+            for part in ast.walk(node)
+            if isinstance(part, ast.Constant) and "\n" in str(part.value)
         ]
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rtstyle import cli
+from rtstyle import cli, machine
 from rtstyle.capture import hwaccel
 from rtstyle.doctor import _survive, devices, engines, examine, installation, is_usable, media
 from rtstyle.errors import EngineError
@@ -147,6 +147,47 @@ def test_a_check_that_raises_is_a_finding() -> None:
     assert "libGL.so.1" in finding.text and "\n" not in finding.text
 
 
+def test_a_setting_of_the_user_that_is_wrong_is_no_broken_installation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RTSTYLE_GPU", "abc")
+    (finding,) = _survive(engines.nvidia)
+    assert finding.level == "fail" and finding.text.startswith("RTSTYLE_GPU must be the number")
+    assert finding.fix == "unset RTSTYLE_GPU"
+
+
+@pytest.mark.parametrize(
+    ("system", "level"),
+    [
+        ("Debian GNU/Linux 12 (bookworm), Linux 6.1 x86_64", "warn"),
+        ("Linux 6.1 x86_64", "warn"),
+        ("Linux 6.1 riscv64", "ok"),
+        ("Darwin 24.1 x86_64", "ok"),
+        ("Windows 11 AMD64", "ok"),
+    ],
+)
+def test_a_processor_that_has_none_of_the_instructions_is_old_where_they_are_known(
+    system: str, level: str
+) -> None:
+    this = Machine(system, "3.11", "Pentium", 2, (), memory_gib=0)
+    (finding,) = of_topic(installation.machine(this), "processor")
+    assert finding.level == level and ("no AVX2" in finding.text) == (level == "warn")
+
+
+def test_files_that_vanish_while_the_cache_is_counted_are_survived(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "rtstyle" / "engines"
+    folder.mkdir(parents=True)
+    (folder / "a.plan").write_bytes(bytes(3_000_000))
+    gone, found = folder / "b.plan.123.part", Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda path, pattern: [*found(path, pattern), gone])
+    monkeypatch.setattr(Path, "is_file", lambda path: not path.is_dir())  # it was there just now
+    (finding,) = installation.cache_folder()
+    assert "3 MB in 1 files" in finding.text
+
+
 def run_doctor(monkeypatch: pytest.MonkeyPatch, found: list[Finding], *options: str) -> int:
     monkeypatch.setattr("rtstyle.doctor.examine", lambda: found)
     monkeypatch.setattr(sys, "argv", ["rtstyle", "doctor", *options])
@@ -189,3 +230,26 @@ def test_machine_facts() -> None:
     this = this_machine()
     assert this.num_cores >= 1 and this.cpu
     assert package_versions(("numpy", "no-such-package"))["no-such-package"] is None
+
+
+@pytest.mark.parametrize(
+    ("files", "num_usable"),
+    [
+        ({}, 8),
+        ({"cpu.max": "max 100000\n"}, 8),
+        ({"cpu.max": "150000 100000\n"}, 2),
+        ({"cpu.max": "20000 100000\n"}, 1),
+        ({"cpu.max": "1600000 100000\n"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "250000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+    ],
+)
+def test_a_container_uses_no_more_cores_than_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], num_usable: int
+) -> None:
+    (tmp_path / "cpu").mkdir()
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(machine, "CGROUP", str(tmp_path))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    assert machine.num_cores() == num_usable

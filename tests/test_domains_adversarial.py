@@ -92,7 +92,7 @@ def test_the_style_label_is_the_style_input_on_the_shelf(tmp_path: Path) -> None
     assert result.max_difference <= 1
     engine, bank = load(str(tmp_path / "tiny.onnx"), "onnxruntime")
     assert bank.names == ["a", "b"]
-    pixels = np.full((32, 48, 3), 90, np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)
     one, other = (engine.stylize(pixels, bank[name]).astype(int) for name in "ab")
     assert one.shape == pixels.shape and np.abs(one - other).max() > 0
     mixed = engine.stylize(pixels, bank.mix([("a", 0.5), ("b", 0.5)]))
@@ -227,3 +227,40 @@ def test_terms_of_the_recipe_are_those_of_the_players() -> None:
     assert found[0].factors["r1"] == 7.0
     assert set(found[0].factors) == set(CRITIC_WEIGHTS)
     assert set(found[1].factors) == set(PAINTER_WEIGHTS)
+
+
+def test_a_batch_of_one_face_holds_no_wrong_pairs_to_learn_from() -> None:
+    from train.errors import TrainError
+
+    with pytest.raises(TrainError, match="batch must be 2 or more"):
+        players(recipe("adversarial", batch=1, shape=SMALL), 1, random_features())
+
+
+def test_a_checkpoint_of_another_critic_is_refused(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from train.domains.networks import load_critic
+    from train.errors import TrainError
+
+    run = game_run(tmp_path)
+    run.save()
+    assert isinstance(load_critic(run.paths.checkpoint), Critic)
+    run.recipe = replace(run.recipe, shape={"width": 16})
+    run.save()
+    with pytest.raises(TrainError, match="does not hold its critic"):
+        load_critic(run.paths.checkpoint)
+
+
+def test_the_label_is_made_where_the_faces_are() -> None:
+    from train.domains.networks import Trained
+
+    class Painter(torch.nn.Module):
+        num_style_values = 2
+
+        def forward(self, image: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+            assert label.device == image.device
+            return image
+
+    trained = Trained(Painter(), recipe("adversarial", styles=["a", "b"]), 1)
+    faces = torch.empty(2, 3, 32, 32, device="meta")  # as good as a GPU to see this
+    assert trained.paint(faces, 1).device == faces.device

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,49 @@ def test_unpaired_faces_meet_the_most_similar_of_the_other_domain(tmp_path: Path
     torch.testing.assert_close(pairs.similarity, torch.ones(8))
     with pytest.raises(TrainError, match="faces in"):
         match_unpaired([tmp_path / "real" / "0.png"], [], crops, random_features(), "CC0-1.0")
+
+
+def test_no_pair_is_twice_in_a_batch_while_there_are_others() -> None:
+    pairs = replace(made_pairs(), similarity=torch.arange(8) / 10)
+    for seed in range(5):
+        drawn = pairs.batch(8, torch.Generator().manual_seed(seed)).similarity
+        assert sorted(drawn.tolist()) == pairs.similarity.tolist()
+    assert len(pairs.batch(19, torch.Generator()).similarity) == 19
+
+
+def test_of_two_domains_too_what_is_kept_for_testing_is_not_learned(tmp_path: Path) -> None:
+    for seed in range(10):
+        write_picture(tmp_path / "real" / f"{seed}.png", seed)
+        write_picture(tmp_path / "drawn" / f"{seed}.png", seed)
+    plan = recipe(
+        "adversarial", sources=["real"], targets=["drawn"], exclude=["[89].png"],
+        licence="CC0-1.0", crops=CropOptions(align=False),
+    )  # fmt: skip
+    pairs = pairs_for(plan, None, tmp_path, random_features())
+    assert len(pairs) == 8 and pairs.origin == "8 faces and 8 painted ones, unpaired"
+    with pytest.raises(TrainError, match="licence = "):
+        pairs_for(replace(plan, licence=""), None, tmp_path, random_features())
+
+
+@pytest.mark.parametrize("line", ["no JSON", "[1]", '{"source": "sources/0.png"}', "\x00"])
+def test_a_line_that_is_no_pair_is_named(tmp_path: Path, line: str) -> None:
+    folder = write_pairs(tmp_path / "pairs")
+    with (folder / "pairs.jsonl").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(TrainError, match=r"pairs\.jsonl is damaged: line 9 is no pair"):
+        load_pairs(folder, 32)
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", "\x00"])
+def test_pairs_without_their_licence_are_not_learned(tmp_path: Path, text: str | None) -> None:
+    folder = write_pairs(tmp_path / "pairs")
+    (folder / "pairs.json").unlink()
+    if text is not None:
+        (folder / "pairs.json").write_text(text)
+    with pytest.raises(TrainError, match=r"pairs.json is missing or damaged"):
+        load_pairs(folder, 32)
+
+
+def test_a_file_is_no_folder_of_pairs(tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match=r"no pairs in .*0\.png"):
+        load_pairs(write_picture(tmp_path / "0.png", 0), 32)

@@ -135,3 +135,137 @@ def test_what_is_for_research_only_does_not_go_on_the_shelf(
     engine, *_ = load_painter(str(tmp_path / "research" / "tiny.onnx"), "onnxruntime", None)
     engine.close()
     assert "tiny is not for every use: research only, non-commercial" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "changes", [{"styles": ["b"]}, {"network": "drn"}, {"shape": {"width": 8}}], ids=str
+)
+def test_a_run_of_another_recipe_is_not_resumed(tmp_path: Path, changes: dict) -> None:
+    from dataclasses import replace
+
+    from train.errors import TrainError
+
+    run = dcnn_run(tmp_path)
+    run.save()
+    run.recipe = replace(run.recipe, **changes)
+    before = run.generator.get_parameter("decoder.0.weight").clone()
+    with pytest.raises(TrainError, match="of another network, or of other styles"):
+        run.resume()
+    assert torch.equal(run.generator.get_parameter("decoder.0.weight"), before) and run.step == 0
+
+
+def test_a_run_that_began_with_other_features_is_not_resumed(tmp_path: Path) -> None:
+    from torchvision.models.vgg import cfgs, make_layers
+
+    from train.errors import TrainError
+
+    dcnn_run(tmp_path).save()
+    other = VGGFeatures(make_layers(cfgs["E"])[:25].state_dict())  # type: ignore[index]
+    plan = recipe("dcnn")
+    run = run_of(plan, made_pairs(), dcnn.players(dcnn.create(other), plan, other), tmp_path)
+    with pytest.raises(TrainError, match="--features with which the run began"):
+        run.resume()
+
+
+def test_a_size_that_the_network_cannot_paint_is_refused(tmp_path: Path) -> None:
+    from train.errors import TrainError
+
+    with pytest.raises(TrainError, match="size_px must be a multiple of 8"):
+        dcnn_run(tmp_path, size_px=36)
+
+
+def test_a_training_that_diverges_stops_and_keeps_its_checkpoint(tmp_path: Path) -> None:
+    from train.errors import TrainError
+
+    run = dcnn_run(tmp_path, save_every=1, steps=9)
+    run.advance()
+    run.save()
+    with torch.no_grad():
+        run.generator.get_parameter("decoder.0.weight").fill_(float("nan"))
+    with pytest.raises(TrainError, match="loss of the generator in step 2 is nan"):
+        train_together(run, silent)
+    assert all(v.isfinite().all() for v in load_checkpoint(run.paths.checkpoint).model.values())
+
+
+def test_a_missing_photo_of_the_sheet_is_said_before_the_first_step(tmp_path: Path) -> None:
+    from train.errors import TrainError
+
+    run = dcnn_run(tmp_path, sheet_photos=["none.jpg"])
+    with pytest.raises(TrainError, match=r"none\.jpg"):
+        train_together(run, silent)
+    assert run.step == 0
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
+    from rtstyle.errors import SinkError
+
+    run = dcnn_run(tmp_path)
+    run.save()
+    part = tmp_path / ".checkpoint.safetensors.part"
+    part.mkdir()
+    run.step = 7
+    with pytest.raises(SinkError, match="cannot write the checkpoint"):
+        run.save()
+    assert load_checkpoint(run.paths.checkpoint).step == 0
+
+
+def test_a_folder_is_no_checkpoint(tmp_path: Path) -> None:
+    from train.errors import TrainError
+
+    with pytest.raises(TrainError, match="is not a checkpoint"):
+        load_trained(tmp_path)
+
+
+@pytest.mark.parametrize("licence", ["Non-Commercial", "CC-BY-NC-4.0", "cc by nc", "noncommercial"])
+def test_such_a_licence_is_known_however_it_is_spelled(tmp_path: Path, licence: str) -> None:
+    from dataclasses import replace
+
+    from train.domains.export import export_domain
+    from train.errors import TrainError
+
+    run = dcnn_run(tmp_path)
+    run.recipe = replace(run.recipe, licence=licence)
+    run.save()
+    with pytest.raises(TrainError, match="engines/research"):
+        export_domain(run.paths.checkpoint, tmp_path / "shelf", "tiny", torch.rand(3, 200, 200))
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", ""])
+def test_a_generator_has_the_name_of_a_file(tmp_path: Path, name: str) -> None:
+    from train.domains.export import export_domain
+    from train.errors import TrainError
+
+    run = dcnn_run(tmp_path)
+    run.save()
+    with pytest.raises(TrainError, match="no name for a file"):
+        export_domain(run.paths.checkpoint, tmp_path / "shelf", name, torch.rand(3, 200, 200))
+
+
+def test_a_path_that_cannot_be_used_is_no_traceback(tmp_path: Path) -> None:
+    from domain_data import random_weights, write_pairs
+
+    from train.__main__ import run
+    from train.errors import TrainError
+
+    names = {f"features.{name}": value for name, value in random_weights().items()}
+    torch.save(names, tmp_path / "vgg.pth")
+    write_pairs(tmp_path / "pairs")
+    (tmp_path / "r.toml").write_text("name='tiny'\nnetwork='dcnn'\nsize_px=32\n")
+    options = ["--pairs", tmp_path / "pairs", "--features", tmp_path / "vgg.pth"]
+    options += ["--threads", "1", "--out", tmp_path / "vgg.pth"]
+    with pytest.raises(TrainError, match=r"cannot use .*vgg\.pth"):
+        run(["dcnn", str(tmp_path / "r.toml"), *map(str, options)], "python -m train")
+
+
+@pytest.mark.parametrize("option", ["--steps=0", "--threads=-1"])
+def test_numbers_out_of_range_are_usage_errors(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    import sys
+
+    from train.__main__ import main
+
+    monkeypatch.setattr(sys, "argv", ["train", "dcnn", "r.toml", "--out", "run", option])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and "greater than or equal" in capsys.readouterr().err

@@ -54,6 +54,9 @@ RECIPE = PairsRecipe(
 )
 
 
+WHOLE = "name='a'\nfaces=['x']\nlicence='y'\n[[styles]]\nname='b'\nfile='b.png'\n"
+
+
 def silent(progress: Progress) -> None:
     pass
 
@@ -145,9 +148,50 @@ def test_similarity_is_1_for_equal_pictures_and_knows_a_stranger(features: VGGFe
         ("name = 'a'\nfaces = ['x']\nlicence = 'y'\n", "styles"),
         ("name = 'a'\nfaces = ['x']\nlicence = 'y'\n[crops]\nsise_px = 3\n", "sise_px"),
         ("name = 'a'\n[[styles]]\nname='b'\nfile='b.png'\n", "faces|licence"),
+        (WHOLE + "[gatys]\nsteps = 0\n", "steps must be 1 or more"),
+        (WHOLE.replace("name='b'", "name='b/c'"), "'b/c' is no name for a file"),
+        ("max_faces = 0\n" + WHOLE, "max_faces must be 1 or more"),
     ],
 )
 def test_a_bad_recipe_names_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "r.toml").write_text(text)
     with pytest.raises(TrainError, match=message):
         load_pairs_recipe(tmp_path / "r.toml")
+
+
+def test_a_folder_without_pairs_belongs_to_no_recipe(data: Path, features: VGGFeatures) -> None:
+    with pytest.raises(TrainError, match="only 3 faces"):
+        make_pairs(replace(RECIPE, min_faces=9), data, data / "out", features, silent)
+    make_pairs(RECIPE, data, data / "out", features, silent)
+    assert len(read_lines(data / "out")) == 6
+
+
+def test_pairs_made_before_there_was_an_option_are_gone_on_with(
+    data: Path, features: VGGFeatures
+) -> None:
+    out = data / "out"
+    make_pairs(RECIPE, data, out, features, silent)
+    facts = json.loads((out / "pairs.json").read_text())
+    del facts["styles"][0]["frequency"], facts["crops"]["max_per_clip"]
+    (out / "pairs.json").write_text(json.dumps(facts))
+    make_pairs(RECIPE, data, out, random_features(), silent)
+    assert len(read_lines(out)) == 6
+
+
+def test_a_full_disk_does_not_cost_the_pairs_that_are_there(
+    data: Path, features: VGGFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = data / "out"
+    make_pairs(RECIPE, data, out, features, silent)
+    with (out / "pairs.jsonl").open("a") as file:
+        file.write('{"source": "sou')
+    before = {name: (out / name).read_bytes() for name in ("pairs.json", "pairs.jsonl")}
+
+    def full(path: Path, *_: object, **__: object) -> None:
+        path.write_bytes(b"")
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        make_pairs(RECIPE, data, out, random_features(), silent)
+    assert {name: (out / name).read_bytes() for name in before} == before

@@ -166,3 +166,45 @@ def test_it_learns_and_paints_faces_in_the_runtime(data: Path, teacher: Trained)
     assert 0.4 < half_change / whole_change < 0.6
     pipeline.close()
     engine.close()
+
+
+def test_a_size_at_which_the_teacher_cannot_paint_is_refused(data: Path, teacher: Trained) -> None:
+    Swap.size_multiple, plan = 8, plan_of(teacher_px=36)
+    try:
+        with pytest.raises(TrainError, match="teacher_px must be a multiple of 8"):
+            student.taught_pairs(plan, data, teacher, CPU)
+    finally:
+        Swap.size_multiple = 1
+
+
+def test_without_faces_there_is_nothing_to_be_taught_on(data: Path, teacher: Trained) -> None:
+    with pytest.raises(TrainError, match="no faces to be taught on"):
+        student.taught_pairs(replace(plan_of(), sources=[]), data, teacher, CPU)
+
+
+def test_a_student_that_names_no_style_begins_in_that_of_its_teacher(data: Path) -> None:
+    from domain_data import made_pairs, random_weights
+
+    from train.__main__ import run as run_command
+    from train.checkpoint import load_checkpoint
+    from train.domains import dcnn
+
+    named = {f"features.{name}": value for name, value in random_weights().items()}
+    torch.save(named, data / "vgg.pth")
+    features, plan = random_features(), recipe("dcnn")
+    taught = run_of(
+        plan,
+        made_pairs(styles=("starry-night",)),
+        dcnn.players(dcnn.create(features), plan, features),
+        data / "teacher",
+    )
+    taught.save()
+    (data / "r.toml").write_text(
+        "name='tiny'\nnetwork='student'\nstart_from='fast'\nsources=['faces']\nsize_px=32\n"
+        "batch=2\ncrops={align=false}\n"
+    )
+    options = ["--teacher", taught.paths.checkpoint, "--out", data / "run", "--data", data]
+    options += ["--features", data / "vgg.pth", "--threads", "1", "--steps", "1"]
+    run_command(["student", str(data / "r.toml"), *map(str, options)], "python -m train")
+    saved = load_checkpoint(data / "run" / "checkpoint.safetensors")
+    assert saved.recipe["styles"] == ["starry-night"]

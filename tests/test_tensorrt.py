@@ -195,6 +195,20 @@ def test_a_plan_made_ahead_is_compared_before_it_is_used(
     assert "is not used: the compiled engine paints something else" in caplog.text
 
 
+def test_why_a_plan_made_ahead_is_refused_is_told_to_who_waits_for_another(
+    rtx_desk: Desk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rtx_desk.engine().prepare(*SIZE_HW)
+    ahead = PlanCache(tmp_path / "ahead")
+    rtx_desk.cache.folder.rename(ahead.folder)
+    engine = rtx_desk.engine(GpuOptions(plans=ahead.folder))
+    ahead.store(engine._key(SIZE_HW), b"a plan that nobody can run")
+    with caplog.at_level(logging.WARNING):
+        engine.prepare(*SIZE_HW)
+    assert f"of {ahead.folder} is not used: tensorrt-rtx refuses the compiled plan" in caplog.text
+    engine.close()
+
+
 def test_only_the_last_sizes_stay_on_the_gpu(desk: Desk) -> None:
     engine = desk.engine()
     sizes = [(16 + 8 * step, 32) for step in range(KEPT_SIZES + 1)]

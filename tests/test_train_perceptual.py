@@ -276,6 +276,16 @@ def test_a_bad_recipe_names_what_is_wrong(tmp_path: Path, text: str, message: st
         load_recipe(path)
 
 
+def test_a_recipe_that_is_no_text_or_asks_for_another_shape_is_named(
+    make_run: Callable[..., PerceptualRun], tmp_path: Path
+) -> None:
+    (tmp_path / "picture.toml").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(TrainError, match=r"picture\.toml"):
+        load_recipe(tmp_path / "picture.toml")
+    with pytest.raises(TrainError, match="unknown key 'block'; known: blocks"):
+        make_run(generator={"block": 3})
+
+
 def test_a_recipe_takes_over_what_it_does_not_say_itself(tmp_path: Path) -> None:
     (tmp_path / "base.toml").write_text(
         "name = 'a'\nphotos = ['x']\nsteps = 3\n[[styles]]\nname='b'\nfile='b.jpg'\n"
@@ -291,6 +301,16 @@ def test_too_few_photos_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     with pytest.raises(TrainError, match="only 1 usable photos"):
         PhotoCrops([tmp_path], 32, min_side_px=48)
+
+
+@pytest.mark.parametrize(("depth", "megabytes"), [(16, "528 MB"), (19, "548 MB")])
+def test_what_a_download_takes_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, depth: int, megabytes: str
+) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    with pytest.raises(TrainError, match=f"VGG{depth}'s weights are not here") as caught:
+        load_features(None, depth=depth)
+    assert megabytes in caught.value.fix
 
 
 def test_features_are_never_random(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

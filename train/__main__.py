@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rtstyle.errors import RtstyleError
 
 from .cli import app
-from .errors import missing_extra
+from .errors import TrainError, missing_extra
 
 INTERRUPTED = 130
 
@@ -26,6 +26,11 @@ def run(arguments: Sequence[str] | None, program: str, *, is_whole_program: bool
         if explained := missing_extra(error):
             raise explained from None
         raise
+    except OSError as error:
+        if error.errno is None:
+            raise
+        what = f"cannot use {error.filename}" if error.filename else "cannot read or write"
+        raise TrainError(what, error.strerror or str(error)) from error
     if code == INTERRUPTED:  # as typer tells it where it does not end the program
         raise KeyboardInterrupt
 

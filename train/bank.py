@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoint import Checkpoint
+from .errors import TrainError
 from .generators import UnshuffleConfig, UnshuffleNet
-from .recipe import Recipe, recipe_from_dict
+from .recipe import Recipe, build, recipe_from_dict
 
 
 class StyledGenerator(nn.Module):
@@ -36,9 +37,21 @@ def trained(saved: Checkpoint) -> tuple[StyledGenerator, Recipe]:
         TrainError: the recipe is not one of ours.
     """
     recipe = recipe_from_dict(saved.recipe, "the checkpoint's recipe")
-    model = StyledGenerator(len(recipe.style_names), UnshuffleConfig(**recipe.generator))
+    model = StyledGenerator(len(recipe.style_names), shape_of(recipe))
     model.load_state_dict(saved.average)
     return model.eval(), recipe
+
+
+def shape_of(recipe: Recipe) -> UnshuffleConfig:
+    """The shape that a recipe asks for.
+
+    Raises:
+        TrainError: it has an option that the generator does not have.
+    """
+    try:
+        return build(UnshuffleConfig, recipe.generator)
+    except ValueError as error:
+        raise TrainError(f"{recipe.name}: generator: {error}") from error
 
 
 def random_mixtures(

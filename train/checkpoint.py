@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
+
+from rtstyle.errors import SinkError
 
 from .errors import TrainError
 
@@ -30,16 +33,29 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write atomically: the file under its name is always whole."""
+    """Write atomically: the file under its name is always whole.
+
+    Raises:
+        SinkError: it cannot be written; what was there before is kept.
+    """
     tensors = {"random": checkpoint.random}
     for group in ("model", "average", "optimizer"):
         for name, value in getattr(checkpoint, group).items():
             tensors[f"{group}/{name}"] = value.detach().cpu().contiguous()
     metadata = {"step": str(checkpoint.step), "recipe": json.dumps(checkpoint.recipe)}
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    save_file(tensors, part, metadata=metadata)
-    os.replace(part, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, part, metadata=metadata)
+        os.replace(part, path)
+    except (OSError, SafetensorError) as error:
+        with suppress(OSError):
+            part.unlink()
+        raise SinkError(
+            f"cannot write the checkpoint {path}",
+            str(error),
+            "make room there, then go on with --resume",
+        ) from error
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -60,7 +76,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         step, recipe = int(metadata["step"]), json.loads(metadata["recipe"])
     except FileNotFoundError as error:
         raise TrainError(f"no such checkpoint: {path}") from error
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise TrainError(f"{path} is not a checkpoint of rtstyle: {error}") from error
     return Checkpoint(step, recipe, groups["model"], groups["average"], groups["optimizer"], random)
 

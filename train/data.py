@@ -103,8 +103,8 @@ class PhotoCrops:
         if len(self.photos) < min_photos:
             names = ", ".join(str(f) for f in folders)
             raise TrainError(
-                f"only {len(self.photos)} usable photos in {names}\n"
-                f"at least {min_photos} are needed, each at least {min_side_px} px wide and high"
+                f"only {len(self.photos)} usable photos in {names}",
+                f"at least {min_photos} are needed, each at least {min_side_px} px wide and high",
             )
 
     @property

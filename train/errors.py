@@ -24,3 +24,13 @@ def missing_extra(error: ModuleNotFoundError) -> EngineError | None:
         f"{package} is not installed",
         "run: pip install 'rtstyle[train]'",
     )
+
+
+def check_name(name: str) -> None:
+    """See that files can have the name of a generator or of a style.
+
+    Raises:
+        TrainError: they cannot.
+    """
+    if name in ("", ".", "..") or set(name) & set("/\\\0"):
+        raise TrainError(f"'{name}' is no name for a file", "give one without slashes")

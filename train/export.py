@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from .bank import StyledGenerator, trained
 from .checkpoint import Checkpoint, load_checkpoint
-from .errors import TrainError
+from .errors import TrainError, check_name
 from .recipe import Recipe
 
 OPSET = 17
@@ -74,8 +74,9 @@ def export(checkpoint: Path, out: Path, name: str, photo: Tensor, licence: str) 
         licence: of the weights, for card and metadata.
 
     Raises:
-        TrainError: damaged checkpoint, or the exported graph differs from torch.
+        TrainError: damaged checkpoint, a name that is none, or the graph differs from torch.
     """
+    check_name(name)
     saved = load_checkpoint(checkpoint)
     model, recipe = trained(saved)
     config = model.net.config
@@ -154,7 +155,8 @@ def compare(
     if difference > MAX_DIFFERENCE or psnr < MIN_FP16_PSNR_DB:
         raise TrainError(
             f"the exported graph differs from torch by {difference} of 255 "
-            f"(float16: {psnr:.1f} dB)\nallowed: {MAX_DIFFERENCE}, {MIN_FP16_PSNR_DB} dB"
+            f"(float16: {psnr:.1f} dB)",
+            f"allowed: {MAX_DIFFERENCE}, {MIN_FP16_PSNR_DB} dB",
         )
     return Exported(weights_hash(net), difference, psnr)
 
@@ -240,6 +242,7 @@ def card(
         f"| {s.name} | {s.title} | {s.author} | {s.year} | {s.licence} |" for s in recipe.styles
     )
     factors = ", ".join(f"{k} {v:g}" for k, v in vars(recipe.weights).items())
+    emphases = [f"{s.name} {s.emphasis:g}" for s in recipe.styles if s.emphasis != 1]
     return f"""# {name}
 
 `UnshuffleNet` ({", ".join(f"{k} {v}" for k, v in model.net.config.asdict().items())}),
@@ -251,6 +254,7 @@ Licence of the weights: {licence}. Weights SHA-256: `{result.weights_sha256}`.
 Recipe `{recipe.name}`: {saved.step} steps of {recipe.batch} crops at {recipe.size_px} px, style
 pictures at {recipe.style_short_side_px} px (short side), Adam {recipe.learning_rate:g} with cosine
 decay, averaged weights, seed {recipe.seed}. Loss factors: {factors}.
+Emphasis: {", ".join(emphases) or "none"}.
 Photos: {", ".join(recipe.photos)} (without {", ".join(recipe.exclude) or "exceptions"});
 films: {", ".join(recipe.clips) or "none"}; features: VGG16.
 History: {"; ".join(recipe.history) or "nothing, weights at random"}.

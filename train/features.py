@@ -16,6 +16,9 @@ LAYERS = {"relu1_2": 3, "relu2_2": 8, "relu3_3": 15, "relu4_3": 22}
 VGG19_LAYERS = {**LAYERS, "relu4_3": 24}
 """The same for `vgg19().features`: its third stage has one convolution more."""
 
+DOWNLOAD_MB = {16: 528, 19: 548}
+"""What VGG16's and VGG19's weights take."""
+
 CONTENT_LAYER = "relu3_3"
 CONTENT_STRIDE = 4
 """Pixels of the image to one of the content layer."""
@@ -134,8 +137,8 @@ def load_features(file: Path | None, *, download: bool = False, depth: int = 16)
         return VGGFeatures({n: v for n, v in weights.items() if int(n.split(".")[0]) <= last})
     except (AttributeError, RuntimeError, ValueError) as error:  # no dictionary, or of another net
         raise TrainError(
-            f"{path} does not hold VGG16's or VGG19's weights up to relu4_3\n"
-            "it must have torchvision's names: features.0.weight, features.0.bias, ..."
+            f"{path} does not hold VGG16's or VGG19's weights up to relu4_3",
+            "it must have torchvision's names: features.0.weight, features.0.bias, ...",
         ) from error
 
 
@@ -148,8 +151,9 @@ def _torchvision_file(download: bool, depth: int) -> Path:
         return path
     if not download:
         raise TrainError(
-            f"VGG{depth}'s weights are not here: {path} does not exist\n"
-            "name a local file with --features FILE, or allow 528 MB with --download-features"
+            f"VGG{depth}'s weights are not here: {path} does not exist",
+            fix=f"name a local file with --features FILE, or allow {DOWNLOAD_MB[depth]} MB "
+            "with --download-features",
         )
     try:
         source.get_state_dict(progress=True, check_hash=True)

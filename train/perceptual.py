@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from . import losses
-from .bank import StyledGenerator, random_mixtures, trained
+from .bank import StyledGenerator, random_mixtures, shape_of, trained
 from .checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -23,7 +23,6 @@ from .data import FramePairs, PhotoCrops, load_picture
 from .errors import TrainError
 from .features import CONTENT_STRIDE, VGGFeatures
 from .freeze import freeze
-from .generators import UnshuffleConfig
 from .importance import find_faces, importance_map
 from .loop import Paths, averaged, learning_rate
 from .objective import Objective, Sample
@@ -57,8 +56,7 @@ class PerceptualRun:
             self.clips.to(device)
         features.to(device).calibrate(self._photos(CALIBRATION_BATCHES))
         self.objective = Objective(recipe, paths.data, features, device)
-        config = UnshuffleConfig(**recipe.generator)
-        self._begin(StyledGenerator(len(recipe.style_names), config))
+        self._begin(StyledGenerator(len(recipe.style_names), shape_of(recipe)))
 
     def _photos(self, count: int) -> Iterator[Tensor]:
         """Batches of fresh crops."""
@@ -161,8 +159,8 @@ class PerceptualRun:
         can_be_frozen = replace(model.net.config, normalisation="frozen") == config
         if model.net.config != config and not can_be_frozen:
             raise TrainError(
-                f"cannot start from {checkpoint}: its generator has another shape\n"
-                f"{model.net.config.asdict()} instead of {config.asdict()}"
+                f"cannot start from {checkpoint}: its generator has another shape",
+                f"{model.net.config.asdict()} instead of {config.asdict()}",
             )
         if model.net.config != config:
             model = freeze(model.to(self.device), self._photos(CALIBRATION_BATCHES))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from ..errors import RtstyleError
 from ..finding import Finding
 from .devices import cameras, display, virtual_camera
 from .engines import backends, nvidia
@@ -44,10 +45,12 @@ def is_usable(findings: Iterable[Finding]) -> bool:
 
 def _survive(check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """A check that fails is a finding too: broken installations are what the doctor is for."""
+    topic = check.__name__.replace("_", " ")
     try:
         return list(check())
+    except RtstyleError as error:  # of the user's settings
+        return [Finding(topic, "fail", ": ".join(filter(None, (error.what, error.why))), error.fix)]
     except Exception as error:
-        topic = check.__name__.replace("_", " ")
         why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
         again = "pip install --force-reinstall rtstyle"
         return [Finding(topic, "fail", f"the check itself failed: {why}", again)]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import sys
+from contextlib import suppress
 from importlib import metadata
 
 from ..finding import Finding
@@ -33,9 +35,9 @@ def machine(this: Machine | None = None) -> list[Finding]:
 def _processor(this: Machine) -> Finding:
     text = f"{this.cpu}, {this.num_cores} core{'s' if this.num_cores > 1 else ''}"
     flags = set(this.cpu_flags)
-    if not flags:
+    if not flags and not re.search(r"Linux .*x86_64", this.system):  # only Linux says what it has
         return Finding("processor", "ok", text)
-    text += f": {', '.join(this.cpu_flags)}"
+    text += f": {', '.join(this.cpu_flags)}" if flags else ""
     if not flags & {"avx2", "asimd"}:
         return Finding("processor", "warn", f"{text} (no AVX2: painting will be slow)")
     if not flags & {"avx512_bf16", "amx_bf16", "bf16"}:
@@ -91,7 +93,11 @@ def cache_folder() -> list[Finding]:
     import platformdirs
 
     folder = platformdirs.user_cache_path("rtstyle")
-    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    sizes = []
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # a run puts its engines there meanwhile
+            if stat.S_ISREG((status := path.stat()).st_mode):
+                sizes.append(status.st_size)
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free_gb = shutil.disk_usage(existing).free / 1e9
     text = f"{folder}: {sum(sizes) / 1e6:.0f} MB in {len(sizes)} files, {free_gb:.0f} GB free"

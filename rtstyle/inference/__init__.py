@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,14 @@ logger = logging.getLogger(__name__)
 
 METADATA_PREFIX = "rtstyle."
 """Keys of a generator's ONNX metadata begin with this."""
+
+NON_COMMERCIAL = re.compile(r"\bnon[- ]?commercial\b|\bnc\b", re.IGNORECASE)
+"""In a licence, as people write it: "CC-BY-NC-4.0" too."""
+
+
+def is_non_commercial(licence: str) -> bool:
+    """Whether a licence keeps weights from some uses."""
+    return NON_COMMERCIAL.search(licence) is not None
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,9 @@ class GpuOptions:
         """
         gpu, plans = os.environ.get("RTSTYLE_GPU", "0"), os.environ.get("RTSTYLE_ENGINES")
         if not gpu.isdecimal():
-            raise UsageError(f"RTSTYLE_GPU must be the number of a GPU, got '{gpu}'")
+            raise UsageError(
+                f"RTSTYLE_GPU must be the number of a GPU, got '{gpu}'", fix="unset RTSTYLE_GPU"
+            )
         graph = os.environ.get("RTSTYLE_CUDA_GRAPH") == "1"
         return cls(int(gpu), Path(plans) if plans else None, graph)
 

@@ -203,7 +203,8 @@ class TensorRTEngine:
                 self._check(runner)
             return runner
         except EngineError as error:
-            logger.info("%s of %s is not used: %s", key.stem, cache.folder, error.what)
+            # Who waits for a compilation should know why.
+            logger.warning("%s of %s is not used: %s", key.stem, cache.folder, error.what)
             return None
 
     def _compile(self, key: PlanKey) -> TensorRTRunner:

@@ -121,7 +121,8 @@ def student(
         from ..domains.networks import load_trained
         from ..domains.student import players, taught_px
 
-        return players(plan, features, taught_px(plan, load_trained(teacher)))
+        named = replace(plan, styles=list(pairs.styles))
+        return players(named, features, taught_px(plan, load_trained(teacher)))
 
     train_network("student", Order(recipe, out, means, course), cast, find)
 

@@ -15,10 +15,13 @@ FeaturesOption = Annotated[
 DownloadOption = Annotated[
     bool,
     typer.Option(
-        "--download-features", help="Allow torchvision to fetch VGG16's weights (528 MB)."
+        "--download-features",
+        help="Allow torchvision to fetch VGG16's weights (528 MB; VGG19: 548).",
     ),
 ]
-ThreadsOption = Annotated[int, typer.Option(help="CPU threads; 0 leaves the choice to torch.")]
+ThreadsOption = Annotated[
+    int, typer.Option(help="CPU threads; 0 leaves the choice to torch.", min=0)
+]
 
 
 @dataclass(frozen=True)
@@ -36,4 +39,6 @@ class Course:
     """From where to where a training goes."""
 
     resume: Annotated[bool, typer.Option(help="Go on from the checkpoint in --out.")] = False
-    steps: Annotated[int | None, typer.Option(help="Replace the recipe's number of steps.")] = None
+    steps: Annotated[
+        int | None, typer.Option(help="Replace the recipe's number of steps.", min=1)
+    ] = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -17,7 +16,7 @@ from ..data import load_picture
 from ..errors import TrainError
 from ..features import VGGFeatures
 from .faces import CropOptions, read_faces
-from .pairs import FACTS, read_lines
+from .pairs import read_facts, read_lines
 from .recipe import DomainRecipe
 from .similarity import descriptors, similarity_matrix
 
@@ -71,8 +70,12 @@ class PairSet:
         )
 
     def batch(self, count: int, generator: torch.Generator) -> Batch:
-        """`count` random pairs, each cropped a little and mirrored or not, source as target."""
-        picks = torch.randint(len(self), (count,), generator=generator)
+        """`count` random pairs, each cropped a little and mirrored or not, source as target.
+
+        None comes twice, as far as they go: a critic takes the others of a batch for wrong ones.
+        """
+        parts = [torch.randperm(len(self), generator=generator) for _ in range(0, count, len(self))]
+        picks = torch.cat(parts)[:count]
         zoom = MIN_CROP + (1 - MIN_CROP) * torch.rand(count, generator=generator)
         at = (2 * torch.rand(count, 2, generator=generator) - 1) * (1 - zoom[:, None])
         mirror = torch.randint(2, (count,), generator=generator) * 2 - 1
@@ -105,11 +108,11 @@ def load_pairs(
     a pattern of `exclude`, which are kept for testing.
 
     Raises:
-        TrainError: no pairs there, a style of which there are none, or too few.
+        TrainError: no pairs there, a style of which there are none, too few, or damage.
     """
     lines = read_lines(folder)
     if not lines:
-        raise TrainError(f"no pairs in {folder}\nmake some with: python -m train pairs")
+        raise TrainError(f"no pairs in {folder}", fix="make some with: python -m train pairs")
     names = tuple(styles or dict.fromkeys(line["style"] for line in lines))
     if missing := set(names) - {line["style"] for line in lines}:
         raise TrainError(f"{folder} holds no pairs in the style '{min(missing)}'")
@@ -128,8 +131,8 @@ def load_pairs(
         labels.append(names.index(line["style"]))
         similar.append(line["similarity"])
     if len(sources) < MIN_PAIRS:
-        raise TrainError(f"only {len(sources)} pairs in {folder}\nat least {MIN_PAIRS} are needed")
-    facts = json.loads((folder / FACTS).read_text())
+        raise TrainError(f"only {len(sources)} pairs in {folder}", f"{MIN_PAIRS} are needed")
+    facts = read_facts(folder)
     return PairSet(
         torch.stack(sources),
         torch.stack(targets),
@@ -149,17 +152,21 @@ def match_unpaired(
     crops: CropOptions,
     features: VGGFeatures,
     licence: str,
+    exclude: Sequence[str] = (),
 ) -> PairSet:
     """Two unpaired domains as pairs: each source face with the target face most similar to it.
 
     Such pairs have a low similarity label, and all weights that follow it are small. Targets are
-    not aligned: the detector does not know most drawn faces.
+    not aligned: the detector does not know most drawn faces. Files that match a pattern of
+    `exclude` are kept for testing.
 
     Raises:
         TrainError: too few faces in one of them.
     """
-    real = read_faces(sources, crops, min_faces=MIN_PAIRS)
-    drawn = read_faces(targets, replace(crops, align=False), min_faces=MIN_PAIRS)
+    real, drawn = (
+        read_faces(places, options, min_faces=MIN_PAIRS, exclude=exclude)
+        for places, options in ((sources, crops), (targets, replace(crops, align=False)))
+    )
     device = next(features.buffers()).device
     described = [
         torch.cat(
@@ -189,18 +196,23 @@ def pairs_for(
     """The pairs that a recipe learns from: those in `folder`, or its two unpaired domains.
 
     Raises:
-        TrainError: neither is given, or there are too few.
+        TrainError: neither is given, there are too few, or nothing is said of a licence.
     """
     if folder is not None:
         return load_pairs(folder, recipe.size_px, recipe.styles, recipe.exclude)
     if not (recipe.sources and recipe.targets):
         raise TrainError(
-            f"{recipe.name} has nothing to learn from\n"
-            "name a folder of pairs with --pairs, or sources and targets in the recipe"
+            f"{recipe.name} has nothing to learn from",
+            fix="name a folder of pairs with --pairs, or sources and targets in the recipe",
+        )
+    if not recipe.licence:
+        raise TrainError(
+            f"{recipe.name} does not say what may be done with what learns from its domains",
+            fix='say it in the recipe: licence = "..."',
         )
     crops = replace(recipe.crops, size_px=recipe.size_px)
     sources, targets = ([data / p for p in places] for places in (recipe.sources, recipe.targets))
-    return match_unpaired(sources, targets, crops, features, recipe.licence)
+    return match_unpaired(sources, targets, crops, features, recipe.licence, recipe.exclude)
 
 
 def _made_of(facts: dict, styles: Sequence[str]) -> str:
@@ -208,8 +220,8 @@ def _made_of(facts: dict, styles: Sequence[str]) -> str:
     titles = {style["name"]: style for style in facts["styles"]}
     parts = []
     for name, count in Counter(styles).items():
-        style = titles[name]
-        known = [style[key] for key in ("title", "author", "year") if style[key]]
+        style = titles.get(name, {})
+        known = [style[key] for key in ("title", "author", "year") if style.get(key)]
         parts.append(f"{count} after {', '.join(known) or name}")
     return f"pairs made by optimisation (recipe `{facts['name']}`: {'; '.join(parts)})"
 

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rtstyle.inference import is_non_commercial
 from rtstyle.style import Style, StyleBank, save_styles
 
-from ..errors import TrainError
+from ..errors import TrainError, check_name
 from ..export import Exported, weights_hash, write_graphs
 from .networks import Trained, load_trained
 
@@ -38,16 +39,18 @@ def export_domain(checkpoint: Path, out: Path, name: str, photo: Tensor) -> Expo
         photo: (3, H, W) in [0, 1], on which torch and ONNX Runtime are compared.
 
     Raises:
-        TrainError: damaged checkpoint; the graph differs from torch; or weights that are for
-            research only are sent to another folder than one of that name.
+        TrainError: damaged checkpoint; a name that is none; the graph differs from torch; or
+            weights that are for research only are sent to another folder than one of that name.
     """
     trained = load_trained(checkpoint)
     licence = trained.recipe.licence
-    if "non-commercial" in licence and out.name != RESEARCH:
+    if is_non_commercial(licence) and out.resolve().name != RESEARCH:
         raise TrainError(
-            f"{checkpoint} was trained on data whose licence is: {licence}\n"
-            f"such weights stay out of the wheel\nexport them with --out engines/{RESEARCH}"
+            f"{checkpoint} was trained on data whose licence is: {licence}",
+            "such weights stay out of the wheel",
+            f"export them with --out engines/{RESEARCH}",
         )
+    check_name(name)
     metadata = {
         "name": name,
         "num_style_values": str(trained.num_style_values),

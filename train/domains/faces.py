@@ -34,7 +34,7 @@ class CropOptions:
     """How faces are cut out.
 
     `size_px` is the crop's side. Faces whose crop covers less than `min_side_px` of the picture are
-    passed over. Of a clip every `clip_step`-th frame is looked at, up to `max_per_clip` faces.
+    passed over. Of a clip every `clip_step`-th frame is looked at, `max_per_clip` at most.
     Without `align`, the middle square of each picture is taken: drawn faces are drawn in place, and
     the detector does not know most of them.
     """
@@ -108,8 +108,8 @@ def read_faces(
     if len(faces) < min_faces:
         where = ", ".join(str(place) for place in places)
         raise TrainError(
-            f"only {len(faces)} faces in {where}\n"
-            f"at least {min_faces} are needed; {len(faces.skipped)} files were passed over"
+            f"only {len(faces)} faces in {where}",
+            f"at least {min_faces} are needed; {len(faces.skipped)} files were passed over",
         )
     return faces
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..errors import TrainError
 from ..features import VGGFeatures
-from ..recipe import build
 from .adversarial import (
     AdversarialConfig,
     AdversarialGenerator,
@@ -26,7 +26,7 @@ from .pair_losses import (
     texture_loss,
 )
 from .player import Player
-from .recipe import DomainRecipe, factors
+from .recipe import DomainRecipe, factors, shape_of
 from .similarity import described, similarity
 
 CRITIC_WEIGHTS = {"real": 1.0, "fake": 1.0, "wrong": 0.5, "score": 1.0, "r1": 0.5}
@@ -140,11 +140,20 @@ class PainterObjective(nn.Module):
 
 def config_of(recipe: DomainRecipe) -> AdversarialConfig:
     """The shape that a recipe asks for."""
-    return build(AdversarialConfig, dict(recipe.shape))
+    return shape_of(AdversarialConfig, recipe)
 
 
 def players(recipe: DomainRecipe, num_styles: int, features: VGGFeatures) -> list[Player]:
-    """Who learns: first the critic, then the generator."""
+    """Who learns: first the critic, then the generator.
+
+    Raises:
+        TrainError: a batch of one face, or an unknown shape or loss.
+    """
+    if recipe.batch < 2:
+        raise TrainError(
+            f"{recipe.name}: batch must be 2 or more",
+            "the critic learns from the paintings of other faces in the batch too",
+        )
     config = config_of(recipe)
     critic, generator = Critic(config), AdversarialGenerator(num_styles, config)
     seen = Seen(features)

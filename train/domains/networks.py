@@ -44,7 +44,7 @@ class Trained:
         """Faces (B, 3, H, W) in [0, 1] -> painted in the style of that number, in [0, 1]."""
         if not self.num_style_values:
             return self.net(faces).clamp(0, 1)
-        label = torch.zeros(len(faces), self.num_style_values)
+        label = torch.zeros(len(faces), self.num_style_values, device=faces.device)
         label[:, style] = 1
         return self.net(faces, label).clamp(0, 1)
 
@@ -81,7 +81,10 @@ def load_critic(path: Path) -> adversarial.Critic:
     if recipe.network != "adversarial":
         raise TrainError(f"{path} holds a {recipe.network}, which has no critic")
     critic = adversarial.Critic(game.config_of(recipe))
-    critic.load_state_dict(weights)
+    try:
+        critic.load_state_dict(weights)
+    except RuntimeError as error:
+        raise TrainError(f"{path} does not hold its critic", str(error)[:200]) from error
     return critic.eval()
 
 

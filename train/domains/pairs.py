@@ -9,27 +9,32 @@ are, so a run that was stopped goes on where it was.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..data import load_picture
-from ..errors import TrainError
+from ..errors import TrainError, check_name
 from ..features import VGGFeatures
 from ..fusion import style_targets
 from ..recipe import StylePicture, build, read_toml
 from ..sheet import to_image
 from .faces import CropOptions, Faces, read_faces
 from .gatys import GatysOptions, paint_by_optimisation
+from .recipe import LEAST_OF_CROPS, check
 from .similarity import descriptors, similarity
 
 SCHEMA = 1
 LINES, FACTS = "pairs.jsonl", "pairs.json"
 CALIBRATION_BATCH = 8
+LEAST = {"max_faces": 1, "min_faces": 1, "batch": 1, "style_short_side_px": 16}
+LEAST_OF_GATYS = {"steps": 1}
+LINE_KEYS = {"source", "target", "style", "similarity", "origin"}
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,8 @@ class PairsRecipe:
     """Everything that decides what `python -m train pairs` makes.
 
     `faces` are folders, pictures and clips, `styles` pictures, all relative to the data folder.
-    `max_faces` faces, spread over the places, are painted in the first style, and then, where it is
-    not 0, `further_faces` of them in each other style, `batch` at a time. `licence` says what may
+    `max_faces` faces, spread over the places, are painted in the first style, and then
+    `further_faces` of them (0: all) in each other style, `batch` at a time. `licence` says what may
     be done with weights that learn from the pairs.
     """
 
@@ -62,16 +67,26 @@ def load_pairs_recipe(path: Path) -> PairsRecipe:
     Raises:
         TrainError: missing file, bad TOML, unknown or missing keys.
     """
-    values = read_toml(path)
+    return pairs_recipe_from_dict(read_toml(path), str(path))
+
+
+def pairs_recipe_from_dict(values: Mapping[str, Any], origin: str) -> PairsRecipe:
+    """Build a recipe from parsed TOML; what is wrong with it is an error that names it."""
+    values = dict(values)
     try:
         values["styles"] = [build(StylePicture, style) for style in values.get("styles", [])]
         values["crops"] = build(CropOptions, values.get("crops", {}))
         values["gatys"] = build(GatysOptions, values.get("gatys", {}))
         recipe = build(PairsRecipe, values)
     except (TypeError, ValueError) as error:
-        raise TrainError(f"{path}: {error}") from error
+        raise TrainError(f"{origin}: {error}") from error
     if len({style.name for style in recipe.styles}) != len(recipe.styles) or not recipe.styles:
-        raise TrainError(f"{path}: it needs [[styles]], each with a name of its own")
+        raise TrainError(f"{origin}: it needs [[styles]], each with a name of its own")
+    check(recipe, LEAST, origin)
+    check(recipe.crops, LEAST_OF_CROPS, f"{origin}: crops")
+    check(recipe.gatys, LEAST_OF_GATYS, f"{origin}: gatys")
+    for style in recipe.styles:
+        check_name(style.name)
     return recipe
 
 
@@ -110,7 +125,7 @@ def make_pairs(
     lines = read_lines(out)
     found = {f"sources/{i:05d}.png": origin for i, origin in enumerate(faces.origins)}
     if any(found.get(line["source"]) != line["origin"] for line in lines):
-        raise TrainError(f"{out} holds pairs of other faces\ntake another folder with --out")
+        raise TrainError(f"{out} holds pairs of other faces", fix="take another folder with --out")
     done = {line["target"] for line in lines}
     wanted = _wanted(recipe, len(faces))
     total = sum(len(picks) for picks in wanted)
@@ -134,28 +149,77 @@ def make_pairs(
 
 
 def read_lines(folder: Path) -> list[dict]:
-    """The lines of a folder of pairs; one that a killed run left unfinished is dropped."""
+    """The lines of a folder of pairs; one that a killed run left unfinished is dropped.
+
+    Raises:
+        TrainError: one is no pair.
+    """
+    path = folder / LINES
     try:
-        text = (folder / LINES).read_text()
-    except FileNotFoundError:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
-    return [json.loads(line) for line in whole]
+    whole = [line for line in text.splitlines(keepends=True) if line.endswith(b"\n")]
+    lines = [_parsed(line) for line in whole]
+    for number, line in enumerate(lines, start=1):
+        if not line.keys() >= LINE_KEYS:
+            raise TrainError(
+                f"{path} is damaged: line {number} is no pair",
+                fix="remove the line; python -m train pairs makes its pair again",
+            )
+    return lines
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What a folder's pairs were made with: a `PairsRecipe` as a dictionary, and the schema.
+
+    Raises:
+        TrainError: missing or damaged.
+    """
+    path = folder / FACTS
+    facts = _parsed(path.read_bytes()) if path.is_file() else {}
+    if not {"name", "licence", "styles"} <= facts.keys():
+        raise TrainError(
+            f"{path} is missing or damaged",
+            "it says what the pairs may be used for",
+            "make the pairs anew in another folder: python -m train pairs",
+        )
+    return facts
+
+
+def _parsed(text: bytes) -> dict:
+    """A JSON object; empty where it is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _claim(out: Path, recipe: PairsRecipe) -> None:
     """Write the recipe into `out`, or see that it is the one whose pairs lie there."""
-    facts = json.dumps({"schema": SCHEMA, **asdict(recipe)}, indent=1) + "\n"
-    path = out / FACTS
-    if path.exists() and path.read_text() != facts:
-        raise TrainError(f"{out} holds pairs of another recipe\ntake another folder with --out")
+    known = read_lines(out)
+    if known and _recipe_of(out) != recipe:
+        raise TrainError(
+            f"{out} holds pairs of another recipe", fix="take another folder with --out"
+        )
     for folder in ("sources", "targets"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    path.write_text(facts)
+    if not known:
+        facts = json.dumps({"schema": SCHEMA, **asdict(recipe)}, indent=1) + "\n"
+        (out / FACTS).write_text(facts)
     lines = out / LINES
-    if lines.exists() and not lines.read_text().endswith("\n"):
-        kept = "".join(json.dumps(line) + "\n" for line in read_lines(out))
-        lines.write_text(kept)
+    if lines.exists() and not lines.read_bytes().endswith(b"\n"):
+        part = out / f".{LINES}.part"  # a full disk must not take the lines that are there
+        part.write_text("".join(json.dumps(line) + "\n" for line in known))
+        part.replace(lines)
+
+
+def _recipe_of(folder: Path) -> PairsRecipe:
+    """The recipe whose pairs lie there; options that came later stand at what they begin as."""
+    facts = read_facts(folder)
+    facts.pop("schema", None)
+    return pairs_recipe_from_dict(facts, str(folder / FACTS))
 
 
 def _wanted(recipe: PairsRecipe, num_faces: int) -> list[list[int]]:

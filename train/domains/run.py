@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -15,15 +16,16 @@ from ..checkpoint import (
     restore,
     save_checkpoint,
 )
+from ..errors import TrainError
 from ..features import VGGFeatures
 from ..loop import Paths, Report, averaged, learning_rate, train
 from ..own_style import computes_in_bf16
 from ..sheet import make_sheet
 from .batches import Batch, PairSet
-from .faces import read_faces
+from .faces import Faces, read_faces
 from .player import Player
 from .processes import Process
-from .recipe import DomainRecipe
+from .recipe import DomainRecipe, check_size, domain_recipe_from_dict
 
 MAX_GRADIENT_NORM = 1.0
 SHEET_PAIRS = 4
@@ -42,6 +44,9 @@ class DomainRun:
         pairs: to learn from.
         players: on the process's device.
         process: this one among others.
+
+    Raises:
+        TrainError: the generator cannot paint at the recipe's size.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class DomainRun:
         )
         self.paths, self.pairs, self.process = paths, pairs, process
         self.players = list(players)
+        check_size(recipe.size_px, self.generator.size_multiple, "size_px")  # type: ignore[arg-type]
         self.objectives = [process.together(player.objective) for player in players]
         self.optimizers = [
             torch.optim.Adam(
@@ -100,6 +106,12 @@ class DomainRun:
         with torch.autocast(self.process.device.type, torch.bfloat16, enabled=computes_in_bf16()):
             terms: dict[str, Tensor] = objective(batch)
         total = torch.stack([player.factors[name] * value for name, value in terms.items()]).sum()
+        if not total.isfinite():
+            raise TrainError(
+                f"the loss of the {player.name} in step {self.step + 1} is {total.item()}",
+                "the last checkpoint is from before, if there is one",
+                "lower learning_rate in the recipe, and begin anew or go on with --resume",
+            )
         optimizer.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(player.net.parameters(), MAX_GRADIENT_NORM)
@@ -131,12 +143,29 @@ class DomainRun:
         )
 
     def resume(self) -> None:
-        """Go on from the checkpoint; the other processes draw other pairs than before."""
-        saved = load_checkpoint(self.paths.checkpoint)
+        """Go on from the checkpoint; the other processes draw other pairs than before.
+
+        Raises:
+            TrainError: none there, or of another network or other styles than the recipe's.
+        """
+        path = self.paths.checkpoint
+        saved = load_checkpoint(path)
+        known, own = domain_recipe_from_dict(saved.recipe, str(path)), self.recipe
+        if (known.network, known.styles, known.shape) != (own.network, own.styles, own.shape):
+            raise TrainError(
+                f"{path} is of another network, or of other styles",
+                "a run resumes with the recipe and the pairs with which it began",
+                "begin anew in another folder with --out",
+            )
         learners = zip(self.players, self.optimizers, strict=True)
-        restore(
-            saved, self.average, [(f"{p.name}:", p.net, optimizer) for p, optimizer in learners]
-        )
+        nets = [(f"{p.name}:", p.net, optimizer) for p, optimizer in learners]
+        try:
+            restore(saved, self.average, nets)
+        except RuntimeError as error:  # DCNN keeps VGG16 or VGG19 inside
+            raise TrainError(
+                f"the weights in {path} do not fit into this network",
+                fix="resume with the --features with which the run began",
+            ) from error
         self.step = saved.step
         if self.process.is_first:
             torch.set_rng_state(saved.random)
@@ -156,7 +185,7 @@ class DomainRun:
                 known.source, known.target, paint(generator, known.source, known.style), strict=True
             )
         ]
-        strange = self._strangers().to(self.process.device)
+        strange = self.strangers.to(self.process.device)
         if len(strange):
             style = known.style[:1].expand(len(strange), -1)
             painted = paint(generator, strange, style)
@@ -168,10 +197,16 @@ class DomainRun:
 
         return to_tensor(sheet)
 
-    def _strangers(self) -> Tensor:
+    @cached_property
+    def strangers(self) -> Tensor:
+        """Faces that are not trained on, for the sheets: (N, 3, S, S) in [0, 1].
+
+        Raises:
+            TrainError: one of the recipe's `sheet_photos` is missing.
+        """
         places = [self.paths.data / place for place in self.recipe.sheet_photos]
         crops = replace(self.recipe.crops, size_px=self.recipe.size_px)
-        faces = read_faces(places, crops, min_faces=0)
+        faces = read_faces(places, crops, min_faces=0) if places else Faces()
         if not len(faces):
             return torch.empty(0, 3, crops.size_px, crops.size_px)
         return faces.stack().float() / 255
@@ -195,6 +230,7 @@ def paint(generator: nn.Module, faces: Tensor, style: Tensor) -> Tensor:
 def train_together(run: DomainRun, report: Report) -> None:
     """Advance to the recipe's last step; only the first process saves, draws and reports."""
     if run.process.is_first:
+        run.strangers.numel()  # a photo that is missing is said now, not hours later
         train(run, report)
         return
     while run.step < run.recipe.steps:

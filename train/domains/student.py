@@ -19,19 +19,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rtstyle.inference import is_non_commercial
 from rtstyle.shelf import find_generator
 from rtstyle.style import load_styles
 
 from ..errors import TrainError
 from ..features import VGGFeatures
 from ..generators import UnshuffleConfig, UnshuffleNet
-from ..recipe import build
 from ..shelved import load_shelved
 from .batches import MIN_PAIRS, PairSet
 from .dcnn import WEIGHTS, PaintingObjective
 from .faces import read_faces
 from .player import Player
-from .recipe import DomainRecipe, factors
+from .recipe import DomainRecipe, check_size, factors, shape_of
 
 if TYPE_CHECKING:
     from .networks import Trained
@@ -64,9 +64,15 @@ def taught_pairs(
     The recipe names one style of the teacher; without a name it is its first.
 
     Raises:
-        TrainError: too few faces, or the teacher does not know the style.
+        TrainError: no or too few faces, a style that the teacher does not know, or a size at which
+            it cannot paint.
     """
+    if not recipe.sources:
+        raise TrainError(
+            f"{recipe.name} has no faces to be taught on", "name them: sources = [...]"
+        )
     taught = teacher.recipe
+    check_size(taught_px(recipe, teacher), teacher.size_multiple, "teacher_px")
     known = taught.styles
     style = recipe.styles[0] if recipe.styles else known[0]
     if style not in known:
@@ -98,7 +104,7 @@ def taught_pairs(
 def licence_of(recipe: DomainRecipe, teacher: Trained) -> str:
     """That of the student: it has learned from its faces and from all that its teacher has seen."""
     licences = (teacher.recipe.licence, recipe.licence)
-    bound = [licence for licence in licences if "non-commercial" in licence]
+    bound = [licence for licence in licences if is_non_commercial(licence)]
     return (bound or [recipe.licence or teacher.recipe.licence])[0]
 
 
@@ -115,7 +121,7 @@ def resized(image: Tensor, size_px: int) -> Tensor:
 
 def config_of(recipe: DomainRecipe) -> UnshuffleConfig:
     """The shape that a recipe asks for."""
-    return build(UnshuffleConfig, dict(recipe.shape))
+    return shape_of(UnshuffleConfig, recipe)
 
 
 def restore(weights: Mapping[str, Tensor], config: UnshuffleConfig) -> Student:
@@ -142,8 +148,8 @@ def begin_as(net: Student, generator: str, style: str) -> None:
     other = load_shelved(shelved.onnx).net
     if other.config != net.net.config:
         raise TrainError(
-            f"cannot begin as {generator}: it has another shape\n"
-            f"{other.config.asdict()} instead of {net.net.config.asdict()}"
+            f"cannot begin as {generator}: it has another shape",
+            f"{other.config.asdict()} instead of {net.net.config.asdict()}",
         )
     net.net.load_state_dict(other.state_dict())
     vector = torch.from_numpy(load_styles(shelved.styles)[style].vector)
@@ -152,7 +158,10 @@ def begin_as(net: Student, generator: str, style: str) -> None:
 
 
 def players(recipe: DomainRecipe, features: VGGFeatures, compared_px: int) -> list[Player]:
-    """Who learns: the student. Features are compared at the size that the teacher paints at."""
+    """Who learns: the student. Features are compared at the size that the teacher paints at.
+
+    A recipe with `start_from` has a style.
+    """
     net = Student(config_of(recipe))
     if recipe.start_from:
         begin_as(net, recipe.start_from, recipe.styles[0])
