@@ -124,7 +124,8 @@ def test_refinement_brings_flow_nearer_where_motion_bends(monkeypatch: pytest.Mo
     y, x = np.mgrid[: HD[0], : HD[1]].astype(np.float32)
     # Every pixel of this frame was up to 12 px away, differently from place to place.
     bend = np.dstack([12 * np.sin(y / 90), 8 * np.cos(x / 120)]).astype(np.float32)
-    now = np.asarray(cv2.remap(last, x + bend[..., 0], y + bend[..., 1], cv2.INTER_LINEAR))
+    moved = cv2.remap(last, x + bend[..., 0], y + bend[..., 1], cv2.INTER_LINEAR)
+    now = np.asarray(moved, np.uint8)
 
     def error_px() -> float:
         motion, _ = analyse(now, seen_after(last))
