@@ -24,7 +24,7 @@ MIN_FRESH_SHARE = 0.2
 MIN_SHARPENING, MAX_SHARPENING = 0.05, 1.5
 """Detail of the last painting is added to it up to this share; less is not worth its time."""
 
-OVERSHARPENING = 2.0
+OVERSHARPENING = 1.5
 """So much more than what is lacking is added, since the clamping takes part of it."""
 
 DETAIL_PX = 5
