@@ -513,6 +513,26 @@ def test_without_the_library_of_x_the_display_that_is_named_is_believed(
 
 
 @linux
+@pytest.mark.parametrize("library", displays.XCB_LIBRARIES)
+def test_a_library_without_which_qt_would_abort_is_named(
+    monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    def load(name: str) -> None:
+        if name == library:
+            raise OSError(name)
+
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    monkeypatch.setattr(displays, "has_x", lambda: True)
+    monkeypatch.setattr(displays, "find_spec", lambda name: name)
+    monkeypatch.setattr(displays, "_qt_version", lambda: (6, 11))
+    monkeypatch.setattr("ctypes.CDLL", load)
+    found = displays.missing_for_qt()
+    assert found is not None
+    assert library in found[0]
+    assert library.split(".")[0] in found[1], "and the package that has it"
+
+
+@linux
 def test_qt_may_draw_where_there_is_no_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", NOBODY)
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")

@@ -28,7 +28,16 @@ WITHOUT = "go without: rtstyle live --record out.mkv, rtstyle camera, or rtstyle
 INSTALL_QT = "run: pip install 'rtstyle[gui]'"
 NEEDS_X = "the plain window needs an X server"
 ANSWER_SECONDS = 2.0
-QT_LIBRARIES = "sudo apt install libxcb-cursor0 libegl1 libxkbcommon-x11-0"
+QT_LIBRARIES = (
+    "sudo apt install libegl1 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxkbcommon-x11-0"
+)
+XCB_LIBRARIES = (
+    "libxcb-cursor.so.0",
+    "libxcb-icccm.so.4",
+    "libxcb-keysyms.so.1",
+    "libxkbcommon-x11.so.0",
+)
+"""Without any of these Qt aborts where X is the display; they bring the others that it needs."""
 
 
 def choose_window(asked: str, *, records: bool, quiet: bool = False) -> str:
@@ -136,7 +145,7 @@ def missing_for_qt() -> tuple[str, str] | None:
         return "PySide6 6.12 crashes with Python 3.11", INSTALL_QT
     libraries = ["libEGL.so.1"] if sys.platform.startswith("linux") else []
     if libraries and not os.environ.get("QT_QPA_PLATFORM") and has_x():
-        libraries.append("libxcb-cursor.so.0")
+        libraries += XCB_LIBRARIES
     for library in libraries:
         try:
             ctypes.CDLL(library)
