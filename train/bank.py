@@ -37,12 +37,12 @@ def trained(saved: Checkpoint) -> tuple[StyledGenerator, Recipe]:
         TrainError: the recipe is not one of ours.
     """
     recipe = recipe_from_dict(saved.recipe, "the checkpoint's recipe")
-    model = StyledGenerator(len(recipe.style_names), shape_of(recipe))
+    model = StyledGenerator(len(recipe.style_names), generator_shape(recipe))
     model.load_state_dict(saved.average)
     return model.eval(), recipe
 
 
-def shape_of(recipe: Recipe) -> UnshuffleConfig:
+def generator_shape(recipe: Recipe) -> UnshuffleConfig:
     """The shape that a recipe asks for.
 
     Raises:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from . import losses
-from .bank import StyledGenerator, random_mixtures, shape_of, trained
+from .bank import StyledGenerator, random_mixtures, generator_shape, trained
 from .checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -56,7 +56,7 @@ class PerceptualRun:
             self.clips.to(device)
         features.to(device).calibrate(self._photos(CALIBRATION_BATCHES))
         self.objective = Objective(recipe, paths.data, features, device)
-        self._begin(StyledGenerator(len(recipe.style_names), shape_of(recipe)))
+        self._begin(StyledGenerator(len(recipe.style_names), generator_shape(recipe)))
 
     def _photos(self, count: int) -> Iterator[Tensor]:
         """Batches of fresh crops."""
