@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from . import losses
-from .bank import StyledGenerator, random_mixtures, generator_shape, trained
+from .bank import StyledGenerator, generator_shape, random_mixtures, trained
 from .checkpoint import (
     Checkpoint,
     load_checkpoint,
