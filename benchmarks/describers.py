@@ -12,7 +12,7 @@ import torch
 
 from rtstyle.descriptor import Descriptor
 from rtstyle.frame import Pixels
-from rtstyle.pipeline import resize
+from rtstyle.sizes import resize
 from rtstyle.style import ORIGINAL, load_styles
 from train.features import load_features
 from train.generators.unshuffle import ConditionalConv

@@ -19,8 +19,9 @@ from rtstyle.capture.video import VideoSource, VideoSourceOptions
 from rtstyle.controls import Controls
 from rtstyle.inference import Engine
 from rtstyle.inference.identity import IdentityEngine
-from rtstyle.pipeline import Pipeline, processing_size, resize
+from rtstyle.pipeline import Pipeline
 from rtstyle.sink.encoding import EncoderOptions
+from rtstyle.sizes import processing_size, resize
 from rtstyle.style import StyleBank
 
 CODEC, PIX_FMT = "libx264", "yuv420p"

@@ -21,8 +21,9 @@ from .errors import RtstyleError
 from .frame import Frame
 from .governor import Compiler, Governor
 from .handoff import Latest, Stopped
-from .pipeline import Pipeline, processing_size
+from .pipeline import Pipeline
 from .sink import DroppingSink, Sink
+from .sizes import processing_size
 from .status import Figures, Status
 from .thumbnails import Thumbnails
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from .frame import Mask, Motion, Pixels, positions
-from .temporal import Way, in_quads
+from .temporal.warp import Way
 
 PASSING_FRAMES = 24
 """So long an afterimage is seen: 0.8 s of a camera's 30 frames a second."""
@@ -43,7 +43,7 @@ class Afterimage:
         known: Mask = np.minimum(2 * motion.reliable, 1)
         pixels, trust = self.pixels, known
         if motion.flow.any():
-            pixels = Way(motion.flow, *pixels.shape[:2]).moved(in_quads(pixels))
+            pixels = Way(motion.flow, *pixels.shape[:2]).moved(pixels)
         if self.trust is not None:
             trust = np.minimum(_moved(self.trust, motion), known)
         return Afterimage(pixels, trust, self.num_left - 1)

@@ -8,7 +8,7 @@ from .errors import RtstyleError
 from .frame import Frame, Pixels
 from .governor import Compiler
 from .inference import Engine
-from .pipeline import resize
+from .sizes import resize
 from .style import StyleBank
 
 logger = logging.getLogger(__name__)

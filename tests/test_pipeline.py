@@ -11,7 +11,8 @@ from live_runs import bank
 from rtstyle.controls import Controls
 from rtstyle.frame import Frame, Pixels
 from rtstyle.inference.identity import IdentityEngine
-from rtstyle.pipeline import Pipeline, layer_size, resize
+from rtstyle.pipeline import Pipeline
+from rtstyle.sizes import layer_size, resize
 
 SIDES = st.integers(1, 90)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import Any, cast
 
@@ -14,15 +15,7 @@ from numpy.typing import NDArray
 from rtstyle.controls import Controls
 from rtstyle.frame import Frame, Motion, Pixels
 from rtstyle.pipeline import Pipeline
-from rtstyle.temporal import (
-    DISSOLVE_FRAMES,
-    MIN_FRESH_SHARE,
-    Fed,
-    Way,
-    feed,
-    in_quads,
-    smoothed,
-)
+from rtstyle.temporal import DISSOLVE_FRAMES, MIN_FRESH_SHARE, Fed, feed, smoothed
 
 SIZE = (180, 320)
 
@@ -42,11 +35,11 @@ def random(seed: int) -> Pixels:
 
 
 def motion(
-    still: bool | NDArray[np.bool_] = False, flow: tuple[float, float] = (0, 0), **more: Any
+    still: bool | NDArray[np.bool_] = False, flow: Any = (0, 0), **more: Any
 ) -> Motion:
     """The same motion everywhere; `still` for all tiles or for each."""
     facts = {
-        "flow": np.full((*SIZE, 2), flow, np.float32),
+        "flow": np.broadcast_to(np.float32(flow), (*SIZE, 2)),
         "reliable": np.ones(SIZE, np.float32),
         "still": np.broadcast_to(still, (18, 32)),
         **more,
@@ -132,15 +125,17 @@ def test_flow_is_scaled_to_the_output() -> None:
     assert (shown == fresh).all()
 
 
-@pytest.mark.parametrize("size", [(180, 320), (405, 720), (427, 240), (33, 17), (1, 1)])
-def test_a_way_leads_to_whole_pixels_exactly_up_to_the_border(size: tuple[int, int]) -> None:
-    height, width = size
-    pixels = np.random.default_rng(5).integers(0, 256, (*size, 3), dtype=np.uint8)
-    flow = np.zeros((180, 320, 2), np.float32)
-    assert (Way(flow, height, width).moved(in_quads(pixels)) == pixels).all()
-    flow[..., 1] = 180 / height
-    down = Way(flow, height, width).moved(in_quads(pixels))
-    assert (down == pixels[np.minimum(np.arange(height) + 1, height - 1)]).all()
+@pytest.mark.parametrize("size", [(180, 320), (405, 719)])
+def test_on_several_cores_the_picture_is_the_same(size: tuple[int, int]) -> None:
+    drawn = np.random.default_rng(8)
+    fresh, past = (drawn.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(2))
+    flow = drawn.normal(0, 3, (*SIZE, 2)).astype(np.float32)
+    still = drawn.random((18, 32)) < 0.9
+    now = motion(still=still, flow=flow)
+    with ThreadPoolExecutor(4) as threads:
+        shown = smoothed(fresh, now, past, 0.8, each=threads.map)
+    assert (shown == smoothed(fresh, now, past, 0.8)).all()
+    assert (shown != past).any()
 
 
 def test_still_tiles_are_held_bit_by_bit_and_their_edge_is_soft() -> None:

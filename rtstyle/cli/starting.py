@@ -151,7 +151,8 @@ class Loader(AbstractContextManager["Loader"]):
             RtstyleError: no such style, or the engine cannot be loaded; the source is closed.
         """
         from rtstyle.face import FaceOptions
-        from rtstyle.pipeline import Pipeline, processing_size
+        from rtstyle.pipeline import Pipeline
+        from rtstyle.sizes import processing_size
         from rtstyle.style import ORIGINAL
 
         try:

@@ -148,8 +148,9 @@ def write_sheet(
     from rtstyle.contact_sheet import contact_sheet, middle_square
     from rtstyle.controls import Controls
     from rtstyle.frame import Frame
-    from rtstyle.pipeline import paint_pixels, processing_size, resize
+    from rtstyle.pipeline import paint_pixels
     from rtstyle.sink.images import check_image_output, write_image
+    from rtstyle.sizes import processing_size, resize
     from rtstyle.style import ORIGINAL
 
     check_image_output(output, overwrite=overwrite)

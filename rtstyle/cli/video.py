@@ -71,9 +71,10 @@ def video(
     from rtstyle.capture.video import VideoSourceOptions
     from rtstyle.face import FaceOptions
     from rtstyle.inference import GpuOptions
-    from rtstyle.pipeline import Pipeline, processing_size
+    from rtstyle.pipeline import Pipeline
     from rtstyle.runner import run
     from rtstyle.sink.video import VideoSink, VideoSinkOptions, check_output
+    from rtstyle.sizes import processing_size
 
     quiet = options.quiet
     controls = look.controls(compare="side-by-side" if compare else "off")

@@ -7,16 +7,16 @@ thickly where the flow does not explain the picture, and not at all where nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .frame import NEIGHBOURS, Mask, Motion, Pixels, positions
+from ..frame import NEIGHBOURS, Mask, Motion, Pixels, positions
+from .warp import Part, Way, widened
 
 MIN_FRESH_SHARE = 0.2
 """Of the new painting there is never less where anything moves."""
@@ -33,12 +33,13 @@ DETAIL_PX = 5
 SAMPLED_SHARE = 8
 """Of a strip the middle one of so many parts tells how much detail there is."""
 
+Each = Callable[[Callable[[Part], None], Iterable[Part]], Iterable[None]]
+"""Calls a function with each of some parts of a picture."""
+
 Weights = NDArray[np.uint8]
 """Weights (H, W) in which `ONE` is 1: several times as fast as floats."""
 
 ONE = 255
-
-EVERYWHERE = slice(None), slice(None)
 
 STRIP_TILES = 3
 """Rows of tiles that are warped and blended at a time: 120 px at 720p."""
@@ -55,48 +56,6 @@ AGREEMENT_AT_LEVELS[AGREEMENT_AT_LEVELS < 1e-3] = 0
 
 DISSOLVE_FRAMES = 8
 """After a change of brush size nothing is held for so long, so that it passes over unseen."""
-
-
-class Way:
-    """Where pixels come from: a flow (h, w, 2) of the small picture for pictures of (H, W)."""
-
-    def __init__(self, flow: NDArray[np.float32], height: int, width: int) -> None:
-        along, down = cv2.split(flow)
-        columns, left = _places(flow.shape[1], width)
-        rows, top = _places(flow.shape[0], height)
-        # Places that are enlarged with the flow need not be added to it at full size.
-        along = along * (width / flow.shape[1]) + columns
-        down = down * (height / flow.shape[0]) + rows[:, None]
-        self._x = cv2.resize(along, (width, height), interpolation=cv2.INTER_LINEAR)
-        self._y = cv2.resize(down, (width, height), interpolation=cv2.INTER_LINEAR)
-        num = len(left)
-        self._x[:, :num] -= left
-        self._x[:, -num:] += left[::-1]
-        num = len(top)
-        self._y[:num] -= top[:, None]
-        self._y[-num:] += top[::-1, None]
-
-    def moved(self, quads: NDArray[np.uint8], part: tuple[slice, slice] = EVERYWHERE) -> Pixels:
-        """A part of the picture `in_quads` from where the flow points: RGB."""
-        x, y = self._x[part], self._y[part]
-        moved = cv2.remap(quads, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB)  # type: ignore[return-value]
-
-
-@lru_cache(maxsize=8)
-def _places(num_small: int, num: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Of `num_small` pixels the places among `num`, and by how much these miss at their start.
-
-    Enlarging repeats the first and the last value instead of going on beyond them.
-    """
-    small = ((np.arange(num_small) + 0.5) * (num / num_small) - 0.5).astype(np.float32)
-    places = cv2.resize(small[None], (num, 1), interpolation=cv2.INTER_LINEAR)[0]
-    return small, (places - np.arange(num))[: -(-num // (2 * num_small))].astype(np.float32)
-
-
-def in_quads(pixels: Pixels) -> NDArray[np.uint8]:
-    """RGB with a fourth channel: OpenCV interpolates four in less than half the time of three."""
-    return cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +93,13 @@ def feed(pixels: Pixels, motion: Motion | None, past: Fed | None, size_hw: tuple
 
 
 def smoothed(
-    fresh: Pixels, motion: Motion | None, past: Pixels | None, smooth: float, *, holds: bool = True
+    fresh: Pixels,
+    motion: Motion | None,
+    past: Pixels | None,
+    smooth: float,
+    *,
+    holds: bool = True,
+    each: Each = map,
 ) -> Pixels:
     """Blend a new painting with the last one, moved along the flow; all (H, W, 3) at output size.
 
@@ -145,6 +110,8 @@ def smoothed(
         smooth: 0 gives `fresh` unchanged; 1 the most smoothing. The share of the new painting
             falls as 0.2 ** cbrt(smooth) where the flow is sure, and is 1 where it is lost.
         holds: whether what did not move stays as it was, bit by bit.
+        each: calls a function with each of the parts; that of a `ThreadPoolExecutor` does so on
+            several cores.
     """
     if smooth == 0 or motion is None or motion.is_cut or past is None:
         return fresh
@@ -158,31 +125,20 @@ def smoothed(
     if still.any():
         hold = _feathered(still, share.shape)
         share, flow = hold + (1 - hold) * share, flow * (1 - hold)[..., None]
-    return _laid_over(fresh, past, share, flow, still, round(most * ONE))
-
-
-def _laid_over(
-    fresh: Pixels,
-    past: Pixels,
-    share: Mask,
-    flow: NDArray[np.float32],
-    still: NDArray[np.bool_],
-    most: int,
-) -> Pixels:
-    """The new painting with a share (h, w) of the last one, moved, over it where tiles moved.
-
-    What has `most` (of `ONE`) or less of the last painting is no part of what is held.
-    """
     height, width = past.shape[:2]
-    size = (width, height)
-    history: Any = cv2.resize(_in_bytes(share), size, interpolation=cv2.INTER_LINEAR)
+    weights = cv2.resize(_in_bytes(share), (share.shape[1], height), interpolation=cv2.INTER_LINEAR)
     way = Way(flow, height, width)
-    quads = in_quads(past)
     painted = past.copy() if still.any() else np.empty_like(past)
-    for strip in _moving_strips(still, painted):
-        moved = way.moved(quads, strip)
-        _sharpen(moved, fresh[strip], history[strip], most)
-        _blend(fresh[strip], moved, history[strip], painted[strip])
+
+    def lay_over(part: Part) -> None:
+        rows, columns = part
+        history: Any = widened(weights[rows], width)[:, columns]
+        moved = way.moved(past, part)
+        _sharpen(moved, fresh[part], history, round(most * ONE))
+        _blend(fresh[part], moved, history, painted[part])
+
+    for _ in each(lay_over, _moving_strips(still, painted)):
+        pass
     return painted
 
 
@@ -225,7 +181,7 @@ def _in_bytes(weights: Mask) -> Weights:
     return np.rint(weights * ONE).astype(np.uint8)
 
 
-def _moving_strips(still: NDArray[np.bool_], like: Pixels) -> Iterator[tuple[slice, slice]]:
+def _moving_strips(still: NDArray[np.bool_], like: Pixels) -> Iterator[Part]:
     """All tiles that moved and one more around them, as rectangles of `like`: rows of tiles.
 
     A strip with all that is computed for it fits into the cache of a processor core.
@@ -237,7 +193,7 @@ def _moving_strips(still: NDArray[np.bool_], like: Pixels) -> Iterator[tuple[sli
         beyond = min(row + STRIP_TILES, rows)
         moving = np.flatnonzero(near[row:beyond].any(axis=0))
         if len(moving):
-            down = slice(row * height // rows, -(-beyond * height // rows))
+            down = slice(row * height // rows, beyond * height // rows)
             yield down, slice(moving[0] * width // columns, -(-(moving[-1] + 1) * width // columns))
 
 
