@@ -31,6 +31,7 @@ from rtstyle.api import load
 from rtstyle.capture.steady import SteadySource
 from rtstyle.controls import DEFAULT_SMOOTH, Controls
 from rtstyle.desk import Desk
+from rtstyle.face import FaceOptions
 from rtstyle.frame import Frame
 from rtstyle.inference import Engine
 from rtstyle.inference.identity import IdentityEngine
@@ -76,7 +77,7 @@ def run(
     style = next(name for name in bank.names if name != "original")
     session = WatchedSession(
         SteadySource(BenchmarkWebcam),
-        Pipeline(engine, bank),
+        Pipeline(engine, bank, FaceOptions(live=True)),
         Desk(Controls(((style, 1.0),), smooth=smooth), bank.names),
         draws_split=True,
     )

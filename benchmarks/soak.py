@@ -31,6 +31,7 @@ from rtstyle.capture.steady import SteadySource
 from rtstyle.controls import Controls
 from rtstyle.desk import Desk
 from rtstyle.errors import DeviceError
+from rtstyle.face import FaceOptions
 from rtstyle.frame import Frame
 from rtstyle.keyboard import Keyboard
 from rtstyle.live import Session
@@ -123,7 +124,7 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     width, height = map(int, options.camera_size.split("x"))
     session = Session(
         SteadySource(lambda: FailingWebcam(gap_seconds, width, height, Fraction(options.rate))),
-        Pipeline(engine, bank),
+        Pipeline(engine, bank, FaceOptions(live=True)),
         Desk(Controls(((bank.names[-1], 1.0),)), bank.names),
         draws_split=True,
     )

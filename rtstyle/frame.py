@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,10 @@ Pixels = NDArray[np.uint8]
 
 Mask = NDArray[np.float32]
 """Weights in [0, 1], float32, shape (H, W)."""
+
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""Calls a function with each of some values, in order, as `map` does; or on several cores at once,
+as that of a `ThreadPoolExecutor`."""
 
 NEIGHBOURS = np.ones((3, 3), np.uint8)
 """A pixel and the eight around it, as OpenCV wants to be told."""

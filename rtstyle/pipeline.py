@@ -62,7 +62,9 @@ class Pipeline:
         self, engine: Engine, bank: StyleBank, face_options: FaceOptions | None = None
     ) -> None:
         self.engine, self.bank = engine, bank
-        self.people = People(face_options or FaceOptions())
+        face_options = face_options or FaceOptions()
+        self.people = People(face_options)
+        self._closely = not face_options.live  # a live stream may not wait for it
         self.times = StageTimes()
         self._threads = _threads()
         self._style = lru_cache(maxsize=8)(partial(style_at_strength, bank))
@@ -97,7 +99,9 @@ class Pipeline:
         self._check_look(frame, controls)
         if controls.smooth > 0 or wanted_by(controls):
             with self.times.stage("motion"):
-                motion, self._seen = analyse(frame.pixels, self._seen)
+                motion, self._seen = analyse(
+                    frame.pixels, self._seen, closely=self._closely, each=self._threads.map
+                )
             frame = replace(frame, motion=motion)
         with self.times.stage("face"):
             frame = self.people.find(frame, controls)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-import rtstyle.motion
+import rtstyle.motion.flow
 from rtstyle.frame import Pixels
-from rtstyle.motion import SETTLE_FRAMES, TILE_PX, TORN_PX, Seen, analyse
+from rtstyle.motion import SETTLE_FRAMES, TILE_PX, Seen, analyse
+from rtstyle.motion.flow import TORN_PX
 
 HD = (720, 1280)
 
@@ -136,7 +138,7 @@ def test_refinement_brings_flow_nearer_where_motion_bends(monkeypatch: pytest.Mo
         return float(missed[10:-10, 10:-10].mean())
 
     refined = error_px()
-    monkeypatch.setattr(rtstyle.motion, "_refined", lambda flow, *_: flow)
+    monkeypatch.setattr(rtstyle.motion.flow, "_refined", lambda flow, *_: flow)
     assert refined < 0.9 * error_px()
 
 
@@ -157,9 +159,9 @@ def test_flow_that_does_not_return_counts_for_half_just_beside_what_does(
     back[:, 80:, 0] = 3
     there[40:42, 120:122, 0] = -3
     flows = iter([there, back])
-    monkeypatch.setattr(rtstyle.motion, "_dis", lambda *_: next(flows))
+    monkeypatch.setattr(rtstyle.motion.flow, "_dis", lambda *_: next(flows))
     picture = np.full((*HD, 3), 128, np.uint8)
-    motion, _ = analyse(picture, seen_after(picture))
+    motion, _ = analyse(picture, seen_after(picture), closely=False)
     assert motion is not None
     assert (motion.reliable[:, :158] == 1).all()
     assert motion.reliable[:, 161:163] == pytest.approx(0.5, abs=0.01)
@@ -192,6 +194,42 @@ def test_flow_that_tears_is_not_followed() -> None:
     assert (motion.reliable[:, 1:][steps] == 0).all()
     assert (motion.reliable[:, :-1][steps] == 0).all()
     assert motion.reliable[70:110, 120:160].mean() > 0.8
+
+
+def crossing(step: int) -> tuple[Pixels, NDArray[np.float32]]:
+    """Squares that fly apart over a background that moves 80 px a step; and the way back."""
+    height, width = HD
+    speed = np.array([-64, 48])
+    picture = texture(height + 200, width + 200, 1)
+    picture = np.roll(picture, (speed * step).tolist(), axis=(0, 1))[100 : 100 + height, 100:-100]
+    picture, back = picture.copy(), np.full((*HD, 2), -speed[::-1], np.float32)
+    drawn = np.random.default_rng(5)
+    for number in range(16):
+        velocity = drawn.uniform(-64, 64, 2)
+        x, y = (drawn.uniform(100, (width - 260, height - 260)) + velocity * step).astype(int)
+        square = slice(y, y + 160), slice(x, x + 160)
+        picture[square], back[square] = texture(160, 160, 10 + number), -velocity
+    return picture, back
+
+
+def test_a_closer_look_finds_fast_motion() -> None:
+    (last, _), (picture, back) = crossing(0), crossing(1)
+    truth = cv2.resize(back, (320, 180), interpolation=cv2.INTER_AREA) / 4
+    errors = []
+    for closely in (False, True):
+        motion, _ = analyse(picture, seen_after(last), closely=closely)
+        assert motion is not None
+        errors.append(np.median(np.hypot(*np.moveaxis(motion.flow - truth, -1, 0))))
+    assert errors[1] < errors[0] / 10
+    assert errors[1] < 0.5
+
+
+def test_where_the_flow_is_known_nothing_is_looked_at_twice() -> None:
+    picture = texture(*HD)
+    moved = np.roll(picture, 24, axis=1)
+    one, other = (analyse(moved, seen_after(picture), closely=each)[0] for each in (False, True))
+    assert one is not None and other is not None
+    assert (one.flow == other.flow).all()
 
 
 def test_a_cut_is_one_and_brightness_or_motion_are_none() -> None:

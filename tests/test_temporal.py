@@ -34,9 +34,7 @@ def random(seed: int) -> Pixels:
     return np.random.default_rng(seed).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
 
 
-def motion(
-    still: bool | NDArray[np.bool_] = False, flow: Any = (0, 0), **more: Any
-) -> Motion:
+def motion(still: bool | NDArray[np.bool_] = False, flow: Any = (0, 0), **more: Any) -> Motion:
     """The same motion everywhere; `still` for all tiles or for each."""
     facts = {
         "flow": np.broadcast_to(np.float32(flow), (*SIZE, 2)),

@@ -7,7 +7,7 @@ thickly where the flow does not explain the picture, and not at all where nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..frame import NEIGHBOURS, Mask, Motion, Pixels, positions
+from ..frame import NEIGHBOURS, Each, Mask, Motion, Pixels, positions
 from .warp import Part, Way, widened
 
 MIN_FRESH_SHARE = 0.2
@@ -32,9 +32,6 @@ DETAIL_PX = 5
 
 SAMPLED_SHARE = 8
 """Of a strip the middle one of so many parts tells how much detail there is."""
-
-Each = Callable[[Callable[[Part], None], Iterable[Part]], Iterable[None]]
-"""Calls a function with each of some parts of a picture."""
 
 Weights = NDArray[np.uint8]
 """Weights (H, W) in which `ONE` is 1: several times as fast as floats."""
@@ -110,8 +107,7 @@ def smoothed(
         smooth: 0 gives `fresh` unchanged; 1 the most smoothing. The share of the new painting
             falls as 0.2 ** cbrt(smooth) where the flow is sure, and is 1 where it is lost.
         holds: whether what did not move stays as it was, bit by bit.
-        each: calls a function with each of the parts; that of a `ThreadPoolExecutor` does so on
-            several cores.
+        each: calls a function with each of some parts of the picture, perhaps on several cores.
     """
     if smooth == 0 or motion is None or motion.is_cut or past is None:
         return fresh
