@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from . import losses
+from .backgrounds import on_plain_backgrounds
 from .bank import StyledGenerator, generator_shape, random_mixtures, trained
 from .checkpoint import (
     Checkpoint,
@@ -103,7 +104,7 @@ class PerceptualRun:
         """Fresh photos to be painted in mixtures (B, S) of the styles."""
         recipe = self.recipe
         batch = self.photos.marked_batch(len(weights), torch.default_generator).to(self.device)
-        image = batch[:, :3]
+        image = on_plain_backgrounds(batch[:, :3], recipe.plain_share)
         flow = losses.random_flow(len(image), *image.shape[2:], device=self.device)
         pair = None
         if recipe.weights.frame_difference:

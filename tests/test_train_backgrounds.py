@@ -1,0 +1,47 @@
+"""Some photos get a plain background; what is kept of them is kept as it was."""
+
+from __future__ import annotations
+
+import torch
+
+from train.backgrounds import on_plain_backgrounds
+
+
+def photos(count: int) -> torch.Tensor:
+    """Noise, so that a pixel of a photo is told from one of a background."""
+    return torch.rand(count, 3, 64, 80)
+
+
+def test_of_every_chosen_photo_a_part_is_left_and_the_rest_is_plain() -> None:
+    torch.manual_seed(1)
+    before = photos(40)
+    after = on_plain_backgrounds(before, 1.0)
+    assert after.shape == before.shape
+    assert after.min() >= 0
+    assert after.max() <= 1
+    kept = (after == before).all(dim=1)
+    assert (kept.float().mean(dim=(1, 2)) > 0.1).all()
+    assert (kept.float().mean(dim=(1, 2)) < 0.95).all()
+    steps = (after[..., 1:] - after[..., :-1]).abs().amax(dim=1)
+    plain = (steps < 0.02).float().mean(dim=(1, 2))
+    assert plain.mean() > 0.15
+    assert ((before[..., 1:] - before[..., :-1]).abs().amax(dim=1) < 0.02).float().mean() < 0.01
+
+
+def test_the_share_is_kept_and_the_others_are_untouched() -> None:
+    torch.manual_seed(2)
+    before = photos(400)
+    copy = before.clone()
+    after = on_plain_backgrounds(before, 0.3)
+    changed = (after != before).any(dim=3).any(dim=2).any(dim=1)
+    assert 0.2 < changed.float().mean() < 0.4
+    assert before.equal(copy)
+    assert on_plain_backgrounds(before, 0.0) is before
+
+
+def test_a_seed_decides_all() -> None:
+    def drawn() -> torch.Tensor:
+        torch.manual_seed(3)
+        return on_plain_backgrounds(torch.full((8, 3, 32, 32), 0.5), 0.5)
+
+    assert drawn().equal(drawn())
