@@ -24,7 +24,7 @@ def luma_ssim(painted: Pixels, photo: Pixels) -> float:
 
 
 def lattice_share(pixels: Pixels) -> float:
-    """Share of the detail that repeats from one cell of a generator to the next."""
+    """Share of the detail that repeats or alternates from one cell of a generator to the next."""
     from train.data import picture_tensor
     from train.losses import lattice
 

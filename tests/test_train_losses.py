@@ -94,6 +94,25 @@ def test_lattice_knows_what_repeats_from_cell_to_cell() -> None:
     assert losses.lattice(dots[None], 7) < 0.3
 
 
+def chessboard(cell: torch.Tensor) -> torch.Tensor:
+    """A cell (3, h, w) and its negative by turns, 12 x 12 of them."""
+    row = torch.cat([cell, 1 - cell], dim=2)
+    return torch.cat([row, 1 - row], dim=1).repeat(1, 6, 6)[None]
+
+
+def test_cells_that_alternate_are_a_lattice_too() -> None:
+    torch.manual_seed(0)
+    board, strokes = chessboard(torch.rand(3, 8, 8)), torch.rand(1, 3, 96, 96)
+    waves = torch.sin(torch.arange(96) * (torch.pi / 8)).expand(1, 3, 96, 96)
+    assert losses.lattice(board, 8) > 0.95
+    assert losses.lattice(waves, 8) > 0.9
+    allowed = torch.tensor([0.07])
+    assert losses.excess_lattice(board, 8, allowed) > 0.9
+    assert losses.excess_lattice(waves, 8, allowed) > 0.8
+    assert losses.excess_lattice(strokes, 8, allowed) < 0.02
+    assert losses.excess_lattice(board, 8, torch.tensor([1.0])) == 0
+
+
 def test_a_picture_of_dots_lets_its_paintings_have_as_many() -> None:
     torch.manual_seed(0)
     picture = torch.rand(1, 3, 15, 15).repeat(1, 1, 10, 9) + torch.rand(1, 3, 150, 135) / 2

@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+STROKES_FACTOR = 1.2
+"""Strokes that know nothing of the cells have equal shares of all patterns, up to this factor."""
+
 LATTICE_CELLS = 4
 """What repeats is looked for in so many cells each way, or as many as there are."""
 
@@ -112,23 +115,25 @@ def frame_difference(output: Tensor, image: Tensor) -> Tensor:
 
 
 def lattice(image: Tensor, period_px: int) -> Tensor:
-    """Share of the detail of each picture (B, 3, H, W) that repeats from cell to cell -> (B,).
+    """Share of the detail of each picture (B, 3, H, W) that is in step with cells -> (B,).
 
-    A generator that works on blocks may paint the same dot into each of them. Detail, what differs
-    from the mean of 9 x 9 pixels, is averaged over 4 x 4 neighbouring cells of `period_px`: of
-    strokes that know nothing of the cells a sixteenth of the energy is left, of a lattice all. Both
+    A generator that works on blocks may paint the same dot into each of them, or into every other
+    one. Detail is what differs from the mean of 9 x 9 pixels; what of it is the same in 4 x 4
+    neighbouring cells of `period_px`, or alternates from cell to cell in one way, is compared with
+    all of it: of strokes that know nothing of the cells that is a sixteenth, of a lattice all. Both
     sides must have a cell.
     """
-    return _repeating_share(_detail(image), period_px)
+    return _shares_by_pattern(_detail(image), period_px).amax(dim=(1, 2))
 
 
 def regularity(picture: Tensor) -> Tensor:
     """How regular pictures (B, 3, H, W) are themselves, as halftones and tiles are -> (B,).
 
-    The largest `lattice` of any period: .06 to .14 in paintings, .25 and more in what has a grid.
+    The largest share of the detail that repeats with any period: .06 to .14 in paintings, .25 and
+    more in what has a grid.
     """
     detail = _detail(picture)
-    shares = [_repeating_share(detail, period) for period in REGULAR_PERIODS_PX]
+    shares = [_shares_by_pattern(detail, period)[:, 0, 0] for period in REGULAR_PERIODS_PX]
     return torch.stack(shares).amax(dim=0)
 
 
@@ -136,16 +141,33 @@ def _detail(image: Tensor) -> Tensor:
     return image - F.avg_pool2d(image, 9, stride=1, padding=4, count_include_pad=False)
 
 
-def _repeating_share(detail: Tensor, period_px: int) -> Tensor:
+def _shares_by_pattern(detail: Tensor, period_px: int) -> Tensor:
+    """(B, n, n): shares of the detail by how it changes over n x n neighbouring cells.
+
+    Detail that is the same in all of them is in the first one, what alternates further on: each is
+    a wave of a discrete Hartley transform over the cells.
+    """
     cells = min(LATTICE_CELLS, *(length // period_px for length in detail.shape[2:]))
     side = period_px * cells
     rows, columns = (length // side for length in detail.shape[2:])
     tiles = detail[..., : rows * side, : columns * side]
     tiles = tiles.unflatten(3, (columns, cells, period_px)).unflatten(2, (rows, cells, period_px))
-    energy = tiles.square().flatten(1).mean(dim=1)
-    return tiles.mean(dim=(3, 6)).square().flatten(1).mean(dim=1) / energy.clamp(min=1e-6)
+    numbers = torch.arange(cells, device=detail.device)
+    angles = (2 * torch.pi / cells) * torch.outer(numbers, numbers)
+    waves = (angles.cos() + angles.sin()) / cells**0.5
+    found = torch.einsum("...ypdxq,yk,xl->...kpdlq", tiles, waves, waves)
+    energy = found.square().sum(dim=(1, 2, 4, 5, 7))
+    return energy / energy.sum(dim=(1, 2), keepdim=True).clamp(min=1e-6)
 
 
 def excess_lattice(image: Tensor, period_px: int, allowed: Tensor) -> Tensor:
-    """By how much the `lattice` of (B, 3, H, W) is over what its style has, (B,) -> scalar."""
-    return (lattice(image, period_px) - allowed).clamp(min=0).mean()
+    """By how much too much of the detail of (B, 3, H, W) is in step with the cells -> scalar.
+
+    What repeats from cell to cell may have the share `allowed` (B,), that of its style. What
+    alternates from cell to cell, as the fields of a chessboard do, may have that, or as much as
+    strokes have that know nothing of the cells.
+    """
+    shares = _shares_by_pattern(_detail(image), period_px).flatten(1)
+    alternating = allowed.clamp(min=STROKES_FACTOR / shares.shape[1])
+    limits = torch.cat([allowed[:, None], alternating[:, None].expand_as(shares[:, 1:])], dim=1)
+    return (shares - limits).clamp(min=0).sum(dim=1).mean()

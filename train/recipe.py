@@ -34,8 +34,8 @@ class Weights:
     frame_difference: float = 0.0
     """Between frames of `clips`, paint changes no more than the film does."""
     lattice: float = 0.0
-    """The share of the detail that repeats from block to block of the generator, over the picture's
-    own regularity."""
+    """The share of the detail that repeats, or alternates, from block to block of the generator, over
+    the picture's own regularity."""
 
 
 @dataclass(frozen=True)
