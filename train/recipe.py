@@ -34,7 +34,7 @@ class Weights:
     frame_difference: float = 0.0
     """Between frames of `clips`, paint changes no more than the film does."""
     lattice: float = 0.0
-    """The share of the detail that repeats, or alternates, from block to block of the generator, over
+    """The share of the detail that repeats or alternates from block to block of the generator, over
     the picture's own regularity."""
 
 
