@@ -30,7 +30,7 @@ SCHEMA = 1
 STYLE_FRAMES = (0, flicker_clips.NUM_FRAMES // 2, flicker_clips.NUM_FRAMES - 1)
 """Frames whose style is measured: on the others it is much the same."""
 
-WEAKER_STRENGTHS = (0.8, 0.6)
+WEAKER_STRENGTHS = (0.9, 0.8, 0.6)
 """Ours are compared with these too, as far as they are as strong as the rival then."""
 
 PHOTOS = ("astronaut", "coffee")

@@ -39,7 +39,7 @@ SETTLE_FRAMES = 3
 CUT_RESIDUAL, CUT_HISTOGRAM = 14.0, 0.2
 """A cut: the warp misses by so many levels on average and the colours differ by this share."""
 
-MANY_LOST = 0.08
+MANY_LOST = 0.03
 """Where the flow loses so much of the picture it is worth a closer look."""
 
 
