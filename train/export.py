@@ -255,7 +255,8 @@ Recipe `{recipe.name}`: {saved.step} steps of {recipe.batch} crops at {recipe.si
 pictures at {recipe.style_short_side_px} px (short side), Adam {recipe.learning_rate:g} with cosine
 decay, averaged weights, seed {recipe.seed}. Loss factors: {factors}.
 Emphasis: {", ".join(emphases) or "none"}.
-Photos: {", ".join(recipe.photos)} (without {", ".join(recipe.exclude) or "exceptions"});
+Photos: {", ".join(recipe.photos)} (without {", ".join(recipe.exclude) or "exceptions"}),
+{recipe.plain_share:.0%} of the crops on plain backgrounds;
 films: {", ".join(recipe.clips) or "none"}; features: VGG16.
 History: {"; ".join(recipe.history) or "nothing, weights at random"}.
 
