@@ -163,11 +163,12 @@ def _shares_by_pattern(detail: Tensor, period_px: int) -> Tensor:
 def excess_lattice(image: Tensor, period_px: int, allowed: Tensor) -> Tensor:
     """By how much too much of the detail of (B, 3, H, W) is in step with the cells -> scalar.
 
-    What repeats from cell to cell may have the share `allowed` (B,), that of its style. What
+    What repeats from cell to cell may have the share `allowed`, (B,) or (), of its style. What
     alternates from cell to cell, as the fields of a chessboard do, may have that, or as much as
     strokes have that know nothing of the cells.
     """
     shares = _shares_by_pattern(_detail(image), period_px).flatten(1)
     alternating = allowed.clamp(min=STROKES_FACTOR / shares.shape[1])
-    limits = torch.cat([allowed[:, None], alternating[:, None].expand_as(shares[:, 1:])], dim=1)
-    return (shares - limits).clamp(min=0).sum(dim=1).mean()
+    repeated = (shares[:, 0] - allowed).clamp(min=0)
+    alternated = (shares[:, 1:] - alternating[..., None]).clamp(min=0)
+    return (repeated + alternated.sum(dim=1)).mean()
