@@ -21,7 +21,7 @@ from .style import ORIGINAL, Style, StyleBank
 from .temporal import DISSOLVE_FRAMES, Fed, feed, smoothed
 
 MAX_THREADS = 4
-"""So many threads smooth a frame at most: more would wait for memory."""
+"""So many threads follow and smooth a frame at most: it is cut into six parts."""
 
 EVENNESS = 0.25
 """Paint grows more slowly than a style's share of the vector at first: on average of 23 styles to
@@ -227,7 +227,7 @@ class Pipeline:
 
 
 def _threads() -> ThreadPoolExecutor:
-    """Those that smooth; none starts before it has something to do."""
+    """Those that follow and smooth; none starts before it has something to do."""
     return ThreadPoolExecutor(min(MAX_THREADS, num_cores()), "smoothing")
 
 
