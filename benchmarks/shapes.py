@@ -62,7 +62,7 @@ def recipe_of(shape: str, steps: int) -> Recipe:
         steps=steps,
         size_px=192,
         average_decay=0.99,
-        weights=replace(base.weights, frame_difference=0.0, lattice=0.0),
+        weights=replace(base.weights, frame_difference=0.0, lattice=0.0, cells=0.0),
         generator={**base.generator, **SHAPES[shape]},
     )
 

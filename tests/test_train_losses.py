@@ -123,3 +123,43 @@ def test_a_picture_of_dots_lets_its_paintings_have_as_many() -> None:
     assert losses.excess_lattice(dots + torch.rand(1, 3, 96, 96), 8, allowed) == 0
     strict = losses.excess_lattice(dots, 8, torch.zeros(1))
     torch.testing.assert_close(strict - losses.excess_lattice(dots, 8, allowed), allowed[0])
+    assert losses.excess_cell_dependence(dots + torch.rand(1, 3, 96, 96), 8, allowed) == 0
+    strict = losses.excess_cell_dependence(dots, 8, torch.zeros(1))
+    excused = strict - losses.excess_cell_dependence(dots, 8, allowed)
+    torch.testing.assert_close(excused, allowed[0] - 1 / 16)
+
+
+def test_dots_here_and_there_depend_on_cells_wherever_they_are() -> None:
+    torch.manual_seed(0)
+    dot = torch.zeros(8, 8)
+    dot[2:5, 3:6] = 1
+    there = (torch.rand(1, 1, 32, 1, 32, 1) < 0.3) * dot[:, None, :]
+    dots = there.reshape(1, 1, 256, 256).expand(1, 3, 256, 256)
+    assert losses.cell_dependence(dots, 8) > 0.6
+    assert losses.cell_dependence(dots, 7) < 0.15
+    # A shifted lattice is one too.
+    assert losses.cell_dependence(dots.roll((3, 5), (2, 3)), 8) > 0.6
+
+
+def test_only_what_is_painted_by_cells_depends_on_them() -> None:
+    torch.manual_seed(0)
+    strokes, flat = torch.rand(1, 3, 256, 256), torch.full((1, 3, 64, 72), 0.5)
+    assert losses.cell_dependence(strokes, 8) < 0.02
+    assert losses.cell_dependence(torch.nn.functional.avg_pool2d(strokes, 5, 1), 8) < 0.05
+    assert losses.cell_dependence(flat, 8) == 0
+    assert losses.cell_dependence(chessboard(torch.rand(3, 8, 8)), 8) > 0.7
+    four = torch.rand(1, 3, 4, 4).repeat(1, 1, 24, 24)
+    assert losses.cell_dependence(four, 8) > 0.6
+
+
+def test_training_leaves_a_lattice() -> None:
+    torch.manual_seed(0)
+    dots = torch.rand(1, 3, 8, 8).repeat(1, 1, 12, 12) + torch.rand(1, 3, 96, 96) / 4
+    painted = dots.clone().requires_grad_()
+    adam = torch.optim.Adam([painted], lr=0.01)
+    for _ in range(60):
+        adam.zero_grad()
+        losses.excess_cell_dependence(painted, 8, torch.zeros(1)).backward()
+        adam.step()
+    assert losses.cell_dependence(dots, 8) > 0.5
+    assert losses.cell_dependence(painted.detach(), 8) < 0.1

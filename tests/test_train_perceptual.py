@@ -198,7 +198,7 @@ def test_a_run_leaves_checkpoint_sheet_and_log_and_exports(
 def test_terms_without_a_weight_cost_nothing_and_those_with_one_count(
     make_run: Callable[..., PerceptualRun], data: Path
 ) -> None:
-    extra = {"equivariance", "coarse_style", "frame_difference", "lattice"}
+    extra = {"equivariance", "coarse_style", "frame_difference", "lattice", "cells"}
     assert not extra & set(make_run().advance())
     make_clip(data / "film.mp4", Clip(num_frames=6))
     all_of_them = Weights(**dict.fromkeys(extra, 1.0))

@@ -56,7 +56,7 @@ class Objective:
         self.grams = self._style_grams(files, recipe.style_short_side_px)
         if self.weights.coarse_style:
             self.coarse_grams = self._style_grams(files, recipe.style_short_side_px // 2)
-        if self.weights.lattice:
+        if self.weights.lattice or self.weights.cells:
             self.regularities = self._regularities(files, recipe.style_short_side_px)
 
     def terms(
@@ -85,10 +85,13 @@ class Objective:
             terms["equivariance"] = self._equivariance(model, sample, output)
         if self.weights.coarse_style:
             terms["coarse_style"] = self._coarse_style(sample, output, asks_original)
+        period = model.net.config.size_multiple
         if self.weights.lattice:
             allowed = weights @ self.regularities
-            period = model.net.config.size_multiple
             terms["lattice"] = losses.excess_lattice(output, period, allowed)
+        if self.weights.cells:
+            allowed = weights @ self.regularities
+            terms["cells"] = losses.excess_cell_dependence(output, period, allowed)
         if pair is not None:
             with self._autocast():
                 painted = model(pair, weights[:1].repeat(2, 1)).float()

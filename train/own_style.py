@@ -49,7 +49,7 @@ class FitOptions:
     learning_rate: float = 0.03
     seed: int = 1
     weights: Weights = field(
-        default_factory=lambda: Weights(style=8.0, total_variation=0.5, lattice=1.0)
+        default_factory=lambda: Weights(style=8.0, total_variation=0.5, lattice=1.0, cells=1.0)
     )
 
 
@@ -161,6 +161,7 @@ class StyleFit:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=computes_in_bf16()):
             output = self.net(image, vector.expand(len(image), -1)).float()
             found = self.features(output)
+        period = self.net.config.size_multiple
         distances = [
             losses.style_distance(losses.gram_matrix(found[layer]), target)
             for layer, target in self.targets.items()
@@ -169,9 +170,8 @@ class StyleFit:
             "content": losses.content_distance(found[CONTENT_LAYER], seen).mean(),
             "style": torch.stack(distances).mean(),
             "total_variation": losses.total_variation(output),
-            "lattice": losses.excess_lattice(
-                output, self.net.config.size_multiple, self.regularity
-            ),
+            "lattice": losses.excess_lattice(output, period, self.regularity),
+            "cells": losses.excess_cell_dependence(output, period, self.regularity),
         }
 
     @torch.no_grad()

@@ -36,6 +36,8 @@ class Weights:
     lattice: float = 0.0
     """The share of the detail that repeats or alternates from block to block of the generator, over
     the picture's own regularity."""
+    cells: float = 0.0
+    """How much the detail depends on where in such a block it is, likewise."""
 
 
 @dataclass(frozen=True)
