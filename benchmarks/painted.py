@@ -29,3 +29,11 @@ def lattice_share(pixels: Pixels) -> float:
     from train.losses import lattice
 
     return lattice(picture_tensor(Image.fromarray(pixels))[None], LATTICE_PX).item()
+
+
+def cell_share(pixels: Pixels) -> float:
+    """Share of the detail's autocorrelation that depends on where in such a cell it is."""
+    from train.data import picture_tensor
+    from train.losses import cell_dependence
+
+    return cell_dependence(picture_tensor(Image.fromarray(pixels))[None], LATTICE_PX).item()

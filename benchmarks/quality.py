@@ -31,7 +31,7 @@ from .curves import CurveCache
 from .gatys import Gatys, Protocol, Start, equivalent_iterations
 from .machine import RESULTS, machine_facts
 from .measure import write_result
-from .painted import lattice_share, luma_ssim
+from .painted import cell_share, lattice_share, luma_ssim
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -182,6 +182,7 @@ def measure(
             **asdict(score),
             "luma_ssim": luma_ssim(painted, photo.pixels),
             "lattice": lattice_share(painted),
+            "cells": cell_share(painted),
         }
         if (curve := cache.get(painter.picture.name, name)) is not None:
             row["net_over_opt"] = score.loss / curve[-1]
@@ -252,6 +253,7 @@ def main() -> None:
         "protocol": protocol.asdict(),
         "photos": list(photos),
         "lattice_of_photos": round(mean(lattice_share(one.pixels) for one in seen.values()), 4),
+        "cells_of_photos": round(mean(cell_share(one.pixels) for one in seen.values()), 4),
         "pairs_missing": max(0, len(pairs) - options.pairs),
         "styles": results,
         "verdict": verdict(results),

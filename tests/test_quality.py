@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmarks.curves import CurveCache
 from benchmarks.gatys import Gatys, Protocol, equivalent_iterations
-from benchmarks.painted import lattice_share
+from benchmarks.painted import cell_share, lattice_share
 from benchmarks.quality import (
     Painter,
     Photo,
@@ -198,3 +198,14 @@ def test_lattice_share_tells_a_grid_of_dots_from_noise() -> None:
     dots = np.tile(random.integers(0, 256, (8, 8, 3), np.uint8), (8, 8, 1))
     assert lattice_share(dots) > 0.9
     assert lattice_share(random.integers(0, 256, dots.shape, np.uint8)) < 0.2
+
+
+def test_cell_share_tells_dots_here_and_there_from_noise() -> None:
+    random = np.random.default_rng(1)
+    dot = np.zeros((8, 8), np.uint8)
+    dot[2:5, 3:6] = 255
+    there = random.random((24, 1, 24, 1)) < 0.3
+    dots = (there * dot[:, None, :]).reshape(192, 192, 1).repeat(3, axis=2)
+    assert cell_share(dots) > 0.8
+    assert lattice_share(dots) < 0.5
+    assert cell_share(random.integers(0, 256, dots.shape, np.uint8)) < 0.1
