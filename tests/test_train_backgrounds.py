@@ -45,3 +45,13 @@ def test_a_seed_decides_all() -> None:
         return on_plain_backgrounds(torch.full((8, 3, 32, 32), 0.5), 0.5)
 
     assert drawn().equal(drawn())
+
+
+def test_a_generator_of_its_own_decides_all_too() -> None:
+    def drawn() -> torch.Tensor:
+        random = torch.Generator().manual_seed(4)
+        return on_plain_backgrounds(torch.full((8, 3, 32, 32), 0.5), 0.5, random)
+
+    first = drawn()
+    torch.rand(1)
+    assert drawn().equal(first)

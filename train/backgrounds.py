@@ -19,24 +19,29 @@ SATURATION, SHADING = 0.12, 0.1
 """Standard deviations of a background's colour from grey, and of what its ends differ from that."""
 
 
-def on_plain_backgrounds(crops: Tensor, share: float) -> Tensor:
+def on_plain_backgrounds(
+    crops: Tensor, share: float, random: torch.Generator | None = None
+) -> Tensor:
     """Photos (B, 3, H, W) in [0, 1]; of a `share` of them just an ellipse is left.
 
     Around it is a random colour that changes a little along a random direction.
     """
-    chosen = torch.rand(len(crops)) < share
+    chosen = torch.rand(len(crops), generator=random) < share
     if not chosen.any():
         return crops
     num = int(chosen.sum())
     x, y = _places(crops.shape[2:])
-    angle, across, down = (torch.rand(3, num, 1, 1) * 2 - 1).unbind()
-    edge = MIN_EDGE + (MAX_EDGE - MIN_EDGE) * torch.rand(num, 1, 1)
-    wide, high = (MIN_RADIUS + (MAX_RADIUS - MIN_RADIUS) * torch.rand(2, num, 1, 1)).unbind()
+    angle, across, down = (torch.rand(3, num, 1, 1, generator=random) * 2 - 1).unbind()
+    edge = MIN_EDGE + (MAX_EDGE - MIN_EDGE) * torch.rand(num, 1, 1, generator=random)
+    half_axes = torch.rand(2, num, 1, 1, generator=random)
+    wide, high = (MIN_RADIUS + (MAX_RADIUS - MIN_RADIUS) * half_axes).unbind()
     distance = torch.hypot((x - across / 2) / wide, (y - down / 2) / high)
     kept = ((1 - distance) / edge + 0.5).clamp(0, 1)[:, None]
     along = torch.cos(angle * torch.pi) * x + torch.sin(angle * torch.pi) * y
-    colour = torch.rand(num, 1, 1, 1) + SATURATION * torch.randn(num, 3, 1, 1)
-    shading = SHADING * torch.randn(num, 1, 1, 1) + SHADING / 2 * torch.randn(num, 3, 1, 1)
+    light = torch.rand(num, 1, 1, 1, generator=random)
+    colour = light + SATURATION * torch.randn(num, 3, 1, 1, generator=random)
+    shading = SHADING * torch.randn(num, 1, 1, 1, generator=random)
+    shading = shading + SHADING / 2 * torch.randn(num, 3, 1, 1, generator=random)
     background = (colour + shading * along[:, None]).clamp(0, 1)
     result = crops.clone()
     kept, background = kept.to(crops.device), background.to(crops.device)
