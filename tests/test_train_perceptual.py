@@ -170,6 +170,30 @@ def test_emphasis_weighs_the_style_terms_of_one_style(
     torch.testing.assert_close(strong["content"], plain["content"])
 
 
+def test_steadiness_weighs_what_lowers_flicker(
+    make_run: Callable[..., PerceptualRun], data: Path
+) -> None:
+    make_clip(data / "film.mp4", Clip(num_frames=6))
+
+    def terms(steadiness: float, style: int) -> dict[str, torch.Tensor]:
+        picture = StylePicture("a", "styles/a.png", steadiness=steadiness)
+        weights = Weights(frame_difference=1.0)
+        run = make_run(styles=[picture], clips=["film.mp4"], weights=weights)
+        random = torch.Generator().manual_seed(5)
+        photos, pair = run.photos.batch(1, random), run.clips.pair(random)
+        torch.manual_seed(6)
+        flow = torch.ones(1, 32, 32, 2)
+        sample = Sample(photos, torch.eye(2)[[style]], flow, pair=pair)
+        return run.objective.terms(run.model, sample, True)
+
+    plain, steady = terms(1, 1), terms(3, 1)
+    for name in ("stability", "frame_difference"):
+        torch.testing.assert_close(steady[name], 3 * plain[name])
+        torch.testing.assert_close(terms(3, 0)[name], terms(1, 0)[name])
+    for name in ("content", "style"):
+        torch.testing.assert_close(steady[name], plain[name])
+
+
 def test_a_run_leaves_checkpoint_sheet_and_log_and_exports(
     make_run: Callable[..., PerceptualRun], tmp_path: Path, data: Path
 ) -> None:

@@ -243,6 +243,7 @@ def card(
     )
     factors = ", ".join(f"{k} {v:g}" for k, v in vars(recipe.weights).items())
     emphases = [f"{s.name} {s.emphasis:g}" for s in recipe.styles if s.emphasis != 1]
+    steadier = [f"{s.name} {s.steadiness:g}" for s in recipe.styles if s.steadiness != 1]
     return f"""# {name}
 
 `UnshuffleNet` ({", ".join(f"{k} {v}" for k, v in model.net.config.asdict().items())}),
@@ -254,7 +255,7 @@ Licence of the weights: {licence}. Weights SHA-256: `{result.weights_sha256}`.
 Recipe `{recipe.name}`: {saved.step} steps of {recipe.batch} crops at {recipe.size_px} px, style
 pictures at {recipe.style_short_side_px} px (short side), Adam {recipe.learning_rate:g} with cosine
 decay, averaged weights, seed {recipe.seed}. Loss factors: {factors}.
-Emphasis: {", ".join(emphases) or "none"}.
+Emphasis: {", ".join(emphases) or "none"}. Steadiness: {", ".join(steadier) or "1"}.
 Photos: {", ".join(recipe.photos)} (without {", ".join(recipe.exclude) or "exceptions"}),
 {recipe.plain_share:.0%} of the crops on plain backgrounds;
 films: {", ".join(recipe.clips) or "none"}; features: VGG16.

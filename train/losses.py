@@ -93,10 +93,17 @@ def disturb(image: Tensor, flow: Tensor, noise_std: float = 0.0078) -> Tensor:
     return (moved + torch.randn_like(moved) * noise_std).clamp(0, 1)
 
 
-def compound_regularisation(output: Tensor, disturbed_output: Tensor, flow: Tensor) -> Tensor:
-    """Mean |warp(output) - output of the disturbed input|, where the warp is defined -> scalar."""
+def compound_regularisation(
+    output: Tensor, disturbed_output: Tensor, flow: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Mean |warp(output) - output of the disturbed input|, where the warp is defined -> scalar.
+
+    `weights` (B,) says how much each picture counts.
+    """
     moved, inside = warp(output, flow)
     difference = (moved - disturbed_output).abs() * inside
+    if weights is not None:
+        difference = difference * weights[:, None, None, None]
     return difference.sum() / (inside.sum() * output.shape[1]).clamp(min=1)
 
 

@@ -52,6 +52,7 @@ class Objective:
     ) -> None:
         self.weights, self.features, self.device = recipe.weights, features, device
         self.emphases = torch.tensor(recipe.style_emphases, device=device)
+        self.steadiness = torch.tensor(recipe.style_steadiness, device=device)
         files = [style.path(data) for style in recipe.styles]
         self.grams = self._style_grams(files, recipe.style_short_side_px)
         if self.weights.coarse_style:
@@ -74,11 +75,12 @@ class Objective:
             found = self.features(output)
         content = losses.content_distance(found[CONTENT_LAYER], seen[CONTENT_LAYER], importance)
         pixels = (output - image).abs().mean(dim=(1, 2, 3))
+        steadiness = weights @ self.steadiness
         terms = {
             "content": content.mean(),
             "style": self._style(found, seen if asks_original else {}, self.grams, weights),
             "total_variation": losses.total_variation(output),
-            "stability": losses.compound_regularisation(output, disturbed_output, flow),
+            "stability": losses.compound_regularisation(output, disturbed_output, flow, steadiness),
             "identity": (weights[:, 0] * pixels).mean(),
         }
         if self.weights.equivariance:
@@ -95,7 +97,7 @@ class Objective:
         if pair is not None:
             with self._autocast():
                 painted = model(pair, weights[:1].repeat(2, 1)).float()
-            terms["frame_difference"] = losses.frame_difference(painted, pair)
+            terms["frame_difference"] = steadiness[0] * losses.frame_difference(painted, pair)
         return terms
 
     def _equivariance(self, model: StyledGenerator, sample: Sample, output: Tensor) -> Tensor:

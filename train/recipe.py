@@ -55,6 +55,8 @@ class StylePicture:
     """How often it is trained, relative to the others; a style that learns slowly, more often."""
     emphasis: float = 1.0
     """Factor of its style terms, relative to the others': more paint, less photo."""
+    steadiness: float = 1.0
+    """Factor of its stability and its frame differences: less flicker."""
 
     def path(self, data: Path) -> Path:
         """Where the picture is."""
@@ -109,6 +111,11 @@ class Recipe:
     def style_emphases(self) -> list[float]:
         """Factors of their style terms, in the same order."""
         return [1.0, *(style.emphasis for style in self.styles)]
+
+    @property
+    def style_steadiness(self) -> list[float]:
+        """Factors of their terms for flicker, in the same order."""
+        return [1.0, *(style.steadiness for style in self.styles)]
 
 
 def recipe_from_dict(values: dict[str, Any], origin: str) -> Recipe:
