@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from train.backgrounds import on_plain_backgrounds
+from train.backgrounds import on_plain_backgrounds, softened
 
 
 def photos(count: int) -> torch.Tensor:
@@ -55,3 +55,32 @@ def test_a_generator_of_its_own_decides_all_too() -> None:
     first = drawn()
     torch.rand(1)
     assert drawn().equal(first)
+
+
+def test_soft_photos_have_their_colours_and_less_detail() -> None:
+    torch.manual_seed(5)
+    before = photos(60)
+    after = softened(before, 1.0)
+    assert after.shape == before.shape
+    assert after.min() >= 0
+    assert after.max() <= 1
+    torch.testing.assert_close(after.mean(dim=(2, 3)), before.mean(dim=(2, 3)), rtol=0, atol=0.02)
+
+    def detail(crops: torch.Tensor) -> torch.Tensor:
+        return (crops[..., 1:] - crops[..., :-1]).abs().mean(dim=(1, 2, 3))
+
+    assert (detail(after) < detail(before)).float().mean() > 0.9
+    assert detail(after).min() < detail(before).min() / 4
+
+
+def test_the_others_stay_sharp() -> None:
+    before = photos(200)
+    copy = before.clone()
+    random = torch.Generator().manual_seed(6)
+    after = softened(before, 0.3, random)
+    changed = (after != before).flatten(1).any(dim=1)
+    assert 0.2 < changed.float().mean() < 0.4
+    assert before.equal(copy)
+    random.manual_seed(6)
+    assert softened(before, 0.3, random).equal(after)
+    assert softened(before, 0.0).equal(before)

@@ -7,6 +7,7 @@ pictures leaves the wall bare and lays too much paint on the person.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 MIN_RADIUS, MAX_RADIUS = 0.5, 1.1
@@ -15,8 +16,11 @@ MIN_RADIUS, MAX_RADIUS = 0.5, 1.1
 MIN_EDGE, MAX_EDGE = 0.02, 0.2
 """So far the ellipse fades into the background, relative to its half axes."""
 
-SATURATION, SHADING = 0.12, 0.1
+SATURATION, SHADING = 0.12, 0.2
 """Standard deviations of a background's colour from grey, and of what its ends differ from that."""
+
+MAX_ENLARGED = 5.0
+"""A soft photo looks as if it had been enlarged so many times at most."""
 
 
 def on_plain_backgrounds(
@@ -46,6 +50,23 @@ def on_plain_backgrounds(
     result = crops.clone()
     kept, background = kept.to(crops.device), background.to(crops.device)
     result[chosen] = background + kept * (crops[chosen] - background)
+    return result
+
+
+def softened(crops: Tensor, share: float, random: torch.Generator | None = None) -> Tensor:
+    """Photos (B, 3, H, W) in [0, 1]; a `share` of them as if seen from near, or out of focus.
+
+    A face that fills the picture has little detail, a photo made small has much.
+    """
+    result = crops.clone()
+    chosen = torch.rand(len(crops), generator=random) < share
+    factors = 1 + (MAX_ENLARGED - 1) * torch.rand(len(crops), generator=random)
+    for place in torch.nonzero(chosen).flatten().tolist():
+        crop = crops[place : place + 1]
+        height, width = (max(1, round(side / factors[place].item())) for side in crop.shape[2:])
+        small = F.interpolate(crop, size=(height, width), mode="area")
+        large = F.interpolate(small, size=crop.shape[2:], mode="bicubic", align_corners=False)
+        result[place] = large[0].clamp(0, 1)
     return result
 
 
