@@ -58,6 +58,8 @@ def softened(crops: Tensor, share: float, random: torch.Generator | None = None)
 
     A face that fills the picture has little detail, a photo made small has much.
     """
+    if share == 0:
+        return crops
     result = crops.clone()
     chosen = torch.rand(len(crops), generator=random) < share
     factors = 1 + (MAX_ENLARGED - 1) * torch.rand(len(crops), generator=random)
