@@ -41,7 +41,7 @@ CHANNELS = [4, 4, "M", 6, 6, "M", 8, 8, 8, "M", 8, 8, 8]
 """VGG16's layers with next to no channels."""
 
 TINY = UnshuffleConfig(front=16, body=16, blocks=1)
-QUICK = FitOptions(steps=3, batch=1, size_px=32, plain_share=0.0)
+QUICK = FitOptions(steps=3, batch=1, size_px=32)
 
 
 def painting(path: Path, seed: int, size: tuple[int, int] = (160, 144)) -> Path:
@@ -216,22 +216,6 @@ def test_fitting_lowers_the_loss_and_leaves_the_generator_alone(run: StyleFit) -
     assert losses[-1] < 0.9 * at_first, losses
     for name, value in run.net.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
-
-
-def test_a_fit_sees_plain_backgrounds(run: StyleFit, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-
-    def see(image: torch.Tensor) -> torch.Tensor:
-        seen.append(image)
-        return StyleFit.see(run, image)
-
-    monkeypatch.setattr(run, "see", see)
-    for share in (0.0, 1.0):
-        run.options = replace(run.options, plain_share=share)
-        run.random.manual_seed(7)
-        run.advance(0.0)
-    photo, before_a_wall = seen
-    assert 0.1 < (photo == before_a_wall).all(dim=1).float().mean() < 0.95
 
 
 def test_a_fit_begins_with_the_nearest_style(run: StyleFit) -> None:

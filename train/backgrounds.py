@@ -1,4 +1,4 @@
-"""Plain backgrounds for training: what stands before a wall, as at most webcams.
+"""Plain backgrounds and soft photos for training: a face from near before a wall, as at webcams.
 
 A generator with instance normalisation sees how much of a picture is plain: one that never saw such
 pictures leaves the wall bare and lays too much paint on the person.
@@ -23,29 +23,24 @@ MAX_ENLARGED = 5.0
 """A soft photo looks as if it had been enlarged so many times at most."""
 
 
-def on_plain_backgrounds(
-    crops: Tensor, share: float, random: torch.Generator | None = None
-) -> Tensor:
+def on_plain_backgrounds(crops: Tensor, share: float) -> Tensor:
     """Photos (B, 3, H, W) in [0, 1]; of a `share` of them just an ellipse is left.
 
     Around it is a random colour that changes a little along a random direction.
     """
-    chosen = torch.rand(len(crops), generator=random) < share
+    chosen = torch.rand(len(crops)) < share
     if not chosen.any():
         return crops
     num = int(chosen.sum())
     x, y = _places(crops.shape[2:])
-    angle, across, down = (torch.rand(3, num, 1, 1, generator=random) * 2 - 1).unbind()
-    edge = MIN_EDGE + (MAX_EDGE - MIN_EDGE) * torch.rand(num, 1, 1, generator=random)
-    half_axes = torch.rand(2, num, 1, 1, generator=random)
-    wide, high = (MIN_RADIUS + (MAX_RADIUS - MIN_RADIUS) * half_axes).unbind()
+    angle, across, down = (torch.rand(3, num, 1, 1) * 2 - 1).unbind()
+    edge = MIN_EDGE + (MAX_EDGE - MIN_EDGE) * torch.rand(num, 1, 1)
+    wide, high = (MIN_RADIUS + (MAX_RADIUS - MIN_RADIUS) * torch.rand(2, num, 1, 1)).unbind()
     distance = torch.hypot((x - across / 2) / wide, (y - down / 2) / high)
     kept = ((1 - distance) / edge + 0.5).clamp(0, 1)[:, None]
     along = torch.cos(angle * torch.pi) * x + torch.sin(angle * torch.pi) * y
-    light = torch.rand(num, 1, 1, 1, generator=random)
-    colour = light + SATURATION * torch.randn(num, 3, 1, 1, generator=random)
-    shading = SHADING * torch.randn(num, 1, 1, 1, generator=random)
-    shading = shading + SHADING / 2 * torch.randn(num, 3, 1, 1, generator=random)
+    colour = torch.rand(num, 1, 1, 1) + SATURATION * torch.randn(num, 3, 1, 1)
+    shading = SHADING * torch.randn(num, 1, 1, 1) + SHADING / 2 * torch.randn(num, 3, 1, 1)
     background = (colour + shading * along[:, None]).clamp(0, 1)
     result = crops.clone()
     kept, background = kept.to(crops.device), background.to(crops.device)
@@ -53,7 +48,7 @@ def on_plain_backgrounds(
     return result
 
 
-def softened(crops: Tensor, share: float, random: torch.Generator | None = None) -> Tensor:
+def softened(crops: Tensor, share: float) -> Tensor:
     """Photos (B, 3, H, W) in [0, 1]; a `share` of them as if seen from near, or out of focus.
 
     A face that fills the picture has little detail, a photo made small has much.
@@ -61,8 +56,8 @@ def softened(crops: Tensor, share: float, random: torch.Generator | None = None)
     if share == 0:
         return crops
     result = crops.clone()
-    chosen = torch.rand(len(crops), generator=random) < share
-    factors = 1 + (MAX_ENLARGED - 1) * torch.rand(len(crops), generator=random)
+    chosen = torch.rand(len(crops)) < share
+    factors = 1 + (MAX_ENLARGED - 1) * torch.rand(len(crops))
     for place in torch.nonzero(chosen).flatten().tolist():
         crop = crops[place : place + 1]
         height, width = (max(1, round(side / factors[place].item())) for side in crop.shape[2:])

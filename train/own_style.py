@@ -24,7 +24,6 @@ from rtstyle.errors import SourceError
 from rtstyle.machine import this_machine
 
 from . import losses
-from .backgrounds import on_plain_backgrounds
 from .data import PhotoCrops, picture_tensor
 from .features import CONTENT_LAYER, VGGFeatures
 from .generators import UnshuffleNet
@@ -49,8 +48,6 @@ class FitOptions:
     size_px: int = 256
     learning_rate: float = 0.03
     seed: int = 1
-    plain_share: float = 0.3
-    """Share of the photos that get a plain background (`backgrounds.py`)."""
     weights: Weights = field(
         default_factory=lambda: Weights(style=8.0, total_variation=0.5, lattice=1.0, cells=1.0)
     )
@@ -143,7 +140,6 @@ class StyleFit:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         image = self._batch(self.options.batch)
-        image = on_plain_backgrounds(image, self.options.plain_share, self.random)
         terms = self.losses(image, self.see(image), self.vector)
         self.optimizer.zero_grad(set_to_none=True)
         self._total(terms).backward()
