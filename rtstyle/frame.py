@@ -69,12 +69,14 @@ class Motion:
     `flow` (h, w, 2) float32 in pixels of its own small size: this frame at x was the last one at
     x + flow(x). `reliable` (h, w) tells how well that explains this frame. `still` (tiles_y,
     tiles_x) bool: tiles, evenly laid over the frame, in which nothing moved since they were last
-    painted. `is_cut`: the scene changed, nothing of the past applies.
+    painted. `settling`, likewise: nothing moved now, but did lately, there or just beside.
+    `is_cut`: the scene changed, nothing of the past applies.
     """
 
     flow: NDArray[np.float32]
     reliable: Mask
     still: NDArray[np.bool_]
+    settling: NDArray[np.bool_]
     is_cut: bool = False
 
 

@@ -27,7 +27,8 @@ def flow_motion(dx: float, dy: float, *, is_cut: bool = False) -> Motion:
     """The whole picture moved by (dx, dy) pixels of a flow picture of 18 x 32."""
     flow = np.full((18, 32, 2), (-dx, -dy), np.float32)
     reliable = np.ones((18, 32), np.float32)
-    return Motion(flow, reliable, np.zeros((2, 3), np.bool_), is_cut)
+    none = np.zeros((2, 3), np.bool_)
+    return Motion(flow, reliable, none, none, is_cut)
 
 
 def frame(

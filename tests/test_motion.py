@@ -252,8 +252,22 @@ def test_tiles_settle_after_their_last_change() -> None:
     for _ in range(SETTLE_FRAMES + 2):
         motion, seen = analyse(changed, seen)
         assert motion is not None
+        assert (motion.settling == ~motion.still).all()
         moving.append(not motion.still.all())
     assert moving == [True] * SETTLE_FRAMES + [False] * 2
+
+
+def test_tiles_beside_a_change_settle_too() -> None:
+    picture = texture(360, 640)
+    changed = picture.copy()
+    changed[126:154, 126:154] = 255 - changed[126:154, 126:154]
+    motion, _ = analyse(changed, seen_after(picture))
+    assert motion is not None
+    around = np.zeros_like(motion.still)
+    around[4:10, 4:10] = True
+    assert not motion.still[5:9, 5:9].any() and motion.still[~around].all()
+    assert motion.settling[5, 5:9].all() and not motion.settling[6:8, 6:8].any()
+    assert not (motion.settling & motion.still).any()
 
 
 SIZES = [(1, 1), (3, 200), (16, 16), (24, 20), (30, 30), (64, 48), (201, 355), (960, 540)]

@@ -29,7 +29,8 @@ def motion(shift_px: float = 0.0, reliable: float = 1.0, *, is_cut: bool = False
     flow = np.zeros((18, 32, 2), np.float32)
     flow[..., 0] = shift_px
     weights = np.full((18, 32), reliable, np.float32)
-    return Motion(flow, weights, np.zeros((2, 3), np.bool_), is_cut=is_cut)
+    none = np.zeros((2, 3), np.bool_)
+    return Motion(flow, weights, none, none, is_cut)
 
 
 def picture(seed: int = 0) -> Pixels:

@@ -14,8 +14,16 @@ from numpy.typing import NDArray
 
 from rtstyle.controls import Controls
 from rtstyle.frame import Frame, Motion, Pixels
+from rtstyle.motion import SETTLE_FRAMES, analyse
 from rtstyle.pipeline import Pipeline
-from rtstyle.temporal import DISSOLVE_FRAMES, MIN_FRESH_SHARE, Fed, feed, smoothed
+from rtstyle.temporal import (
+    DISSOLVE_FRAMES,
+    MIN_FRESH_SHARE,
+    SETTLING_SHARE,
+    Fed,
+    feed,
+    smoothed,
+)
 
 SIZE = (180, 320)
 
@@ -40,6 +48,7 @@ def motion(still: bool | NDArray[np.bool_] = False, flow: Any = (0, 0), **more: 
         "flow": np.broadcast_to(np.float32(flow), (*SIZE, 2)),
         "reliable": np.ones(SIZE, np.float32),
         "still": np.broadcast_to(still, (18, 32)),
+        "settling": np.zeros((18, 32), np.bool_),
         **more,
     }
     return Motion(**facts)
@@ -74,11 +83,23 @@ def test_what_the_flow_does_not_explain_is_painted_anew() -> None:
     assert np.ptp(shown[100:]) < 0.3 * np.ptp(fresh)
 
 
-def test_paint_that_reached_past_a_moving_edge_does_not_stay_behind() -> None:
-    seam = plain(150)
-    seam[:, 100:130] = 60
-    shown = smoothed(plain(150), motion(), seam, 1.0)
-    assert (shown[:, 105:125] >= 145).all()
+def test_paint_that_reached_past_what_moved_does_not_stay_behind() -> None:
+    scene = np.clip(random(5) // 4 + 120, 0, 255).astype(np.uint8)
+
+    def painted(pixels: Pixels) -> Pixels:
+        return np.asarray(cv2.erode(cv2.blur(pixels, (9, 9)), np.ones((25, 25))), np.uint8)
+
+    seen, past, shown = None, None, painted(scene)
+    for left in [*range(0, SIZE[1] + 60, 12), *[SIZE[1]] * SETTLE_FRAMES]:
+        frame = scene.copy()
+        frame[60:100, max(0, left - 60) : left] = 20
+        if left >= SIZE[1]:
+            frame = scene
+        motion, seen = analyse(frame, seen)
+        past = feed(frame, motion, past, SIZE)
+        shown = smoothed(painted(past.pixels), motion, shown, 0.8)
+    astray = np.abs(shown.astype(int) - painted(scene))
+    assert astray.max() < 15
 
 
 def test_the_last_painting_moves_along_the_flow() -> None:
@@ -145,10 +166,18 @@ def test_still_tiles_are_held_bit_by_bit_and_their_edge_is_soft() -> None:
     held[40:100, 40:100] = False
     assert (shown[held] == past[held]).all()
     assert (shown[60:80, 60:80] != past[60:80, 60:80]).any()
-    flat = smoothed(plain(200), motion(still=still), plain(100), 0.5)
-    assert flat[70, 70, 0] == 200
+    flat, moving = (smoothed(plain(240), each, plain(0), 0.5) for each in (motion(still), motion()))
+    assert flat[70, 70, 0] == moving[70, 70, 0] > 60
     steps = np.abs(np.diff(flat[70, :, 0].astype(int)))
-    assert steps.max() <= 25
+    assert steps.max() <= flat.max() / 4
+
+
+def test_tiles_that_settle_keep_more_but_not_all() -> None:
+    settling = np.zeros((18, 32), np.bool_)
+    settling[5:13, 5:13] = True
+    shown = smoothed(plain(240), motion(settling=settling), plain(0), 0.5)
+    settled, moved = shown[90, 90, 0] / 240, shown[90, 250, 0] / 240
+    assert settled == pytest.approx((1 - SETTLING_SHARE) * moved, abs=0.01)
 
 
 def test_camera_noise_is_kept_from_what_is_painted() -> None:

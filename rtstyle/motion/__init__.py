@@ -33,8 +33,11 @@ seven deviations away; a true change of two levels is above the upper one."""
 NOISE_QUANTILE, NOISE_FACTOR = 0.25, 2.5
 """The noise is what the stillest quarter of the tiles shows; a change is so much more than it."""
 
-SETTLE_FRAMES = 3
-"""Tiles are painted so many times more after their last change, until smoothing has settled."""
+SETTLE_FRAMES = 16
+"""Tiles are painted so many times more after the last change in them or just beside: paint reaches
+past what moves, and is to fade where that has gone."""
+
+BESIDE = np.ones((3, 3), np.uint8)
 
 CUT_RESIDUAL, CUT_HISTOGRAM = 14.0, 0.2
 """A cut: the warp misses by so many levels on average and the colours differ by this share."""
@@ -48,8 +51,8 @@ class Seen:
     """What `analyse` keeps of the past; None in its place at the start of a scene.
 
     `last` is the last frame, made small (h, w, 3) uint8. `painted` holds of every tile the picture
-    that was last painted. `unsettled` (tiles_y, tiles_x) counts the frames for which tiles that
-    changed are painted still.
+    that was last painted. `unsettled` (tiles_y, tiles_x) counts the frames for which tiles are
+    painted still after a change.
     """
 
     last: Pixels
@@ -77,16 +80,18 @@ def analyse(
     flow = find_flow(small, seen.last, each=each)
     if flow.residual > CUT_RESIDUAL and _histogram_distance(small, seen.last) > CUT_HISTOGRAM:
         start = _start(small)
-        still = np.zeros(start.unsettled.shape, np.bool_)
-        return Motion(flow.vectors, np.zeros_like(flow.reliable), still, is_cut=True), start
+        none = np.zeros(start.unsettled.shape, np.bool_)
+        return Motion(flow.vectors, np.zeros_like(flow.reliable), none, none, is_cut=True), start
     if closely and flow.lost > MANY_LOST:
         flow = find_flow(small, seen.last, CLOSE, each)
     changed = _changed_tiles(small, seen.painted)
-    unsettled = np.where(changed, SETTLE_FRAMES, np.maximum(seen.unsettled, 1) - 1).astype(np.int8)
-    still = ~changed & (seen.unsettled == 0)
+    near = cv2.dilate(changed.astype(np.uint8), BESIDE) > 0
+    still = ~near & (seen.unsettled == 0)
+    unsettled = np.where(near, SETTLE_FRAMES, np.maximum(seen.unsettled, 1) - 1).astype(np.int8)
     painted = small.copy()
     cv2.copyTo(seen.painted, _over_pixels(still, small), painted)
-    return Motion(flow.vectors, flow.reliable, still), Seen(small, painted, unsettled)
+    settling = ~changed & ~still
+    return Motion(flow.vectors, flow.reliable, still, settling), Seen(small, painted, unsettled)
 
 
 def _start(small: Pixels) -> Seen:

@@ -2,7 +2,8 @@
 
 Each frame is painted on its own, and paint flickers: a network turns invisible noise into other
 brush strokes. So the last painting is moved along the flow and the new one laid over it thinly, but
-thickly where the flow does not explain the picture, and not at all where nothing moved.
+thickly where the flow does not explain the picture, and not at all where nothing moved. Paint
+reaches past the thing painted: where something has gone, the new one is laid over for a while still.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..frame import NEIGHBOURS, Each, Mask, Motion, Pixels, positions
+from ..frame import NEIGHBOURS, Each, Mask, Motion, Pixels
 from .warp import Part, Way, widened
 
 MIN_FRESH_SHARE = 0.2
@@ -33,6 +34,8 @@ DETAIL_PX = 5
 SAMPLED_SHARE = 8
 """Of a strip the middle one of so many parts tells how much detail there is."""
 
+Tiles = NDArray[np.bool_]
+
 Weights = NDArray[np.uint8]
 """Weights (H, W) in which `ONE` is 1: several times as fast as floats."""
 
@@ -41,15 +44,8 @@ ONE = 255
 STRIP_TILES = 3
 """Rows of tiles that are warped and blended at a time: 120 px at 720p."""
 
-SPOT_PX = 5
-"""Side of the spots whose mean colours are compared, in half of the small picture: 40 px (720p)."""
-
-SPOT_TAU = 55.0
-"""Levels of 255 by which the mean colours may differ before the last painting counts for little."""
-
-# The fourth power, since strokes that flicker differ by 20 levels and seams that stay by 60.
-AGREEMENT_AT_LEVELS = np.exp(-((np.arange(256) / SPOT_TAU) ** 4)).astype(np.float32)
-AGREEMENT_AT_LEVELS[AGREEMENT_AT_LEVELS < 1e-3] = 0
+SETTLING_SHARE = 0.3
+"""Tiles that settle keep so much of the last painting at least: nothing moves there any more."""
 
 DISSOLVE_FRAMES = 8
 """After a change of brush size nothing is held for so long, so that it passes over unseen."""
@@ -111,15 +107,14 @@ def smoothed(
     """
     if smooth == 0 or motion is None or motion.is_cut or past is None:
         return fresh
-    still = motion.still if holds else np.zeros_like(motion.still)
+    none = np.zeros_like(motion.still)
+    still, settling = (motion.still, motion.settling) if holds else (none, none)
     if still.all():
         return past
     most = 1 - MIN_FRESH_SHARE**smooth ** (1 / 3)
-    share = most * motion.reliable
-    share *= _agreement(fresh, past, motion.flow)
-    flow = motion.flow
-    if still.any():
-        hold = _feathered(still, share.shape)
+    share, flow = most * motion.reliable, motion.flow
+    if still.any() or settling.any():
+        hold = _held(still, settling, share.shape)
         share, flow = hold + (1 - hold) * share, flow * (1 - hold)[..., None]
     height, width = past.shape[:2]
     weights = cv2.resize(_in_bytes(share), (share.shape[1], height), interpolation=cv2.INTER_LINEAR)
@@ -138,38 +133,18 @@ def smoothed(
     return painted
 
 
-def _agreement(fresh: Pixels, past: Pixels, flow: NDArray[np.float32]) -> Mask:
-    """How well both paintings agree, (h, w), but for the strokes that flicker.
+def _held(still: Tiles, settling: Tiles, shape_hw: tuple[int, ...]) -> Mask:
+    """How much of the last painting stays whatever the flow says, (h, w).
 
-    Paint reaches further than the thing painted: a dark seam along a moving edge would stay behind
-    where the picture under it does not change. Flicker leaves the mean colour of a spot alone.
+    Tiles as weights of pixels: 0 in all that moved, rising within half a tile.
     """
-    height, width = flow.shape[:2]
-    size, half = (width, height), (width // 2, height // 2)
-    new, old = (
-        cv2.resize(
-            cv2.resize(each, size, interpolation=cv2.INTER_LINEAR),
-            half,
-            interpolation=cv2.INTER_AREA,
-        )
-        for each in (fresh, past)
-    )
-    at = cv2.scaleAdd(
-        cv2.resize(flow, half, interpolation=cv2.INTER_AREA), 0.5, positions(half[1], half[0])
-    )
-    old = cv2.remap(old, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    window = (SPOT_PX, SPOT_PX)
-    apart = cv2.split(cv2.absdiff(cv2.blur(new, window), cv2.blur(old, window)))
-    worst = cv2.max(cv2.max(apart[0], apart[1]), apart[2])
-    agreement = cv2.LUT(worst, AGREEMENT_AT_LEVELS)
-    return cv2.resize(agreement, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
-
-
-def _feathered(still: NDArray[np.bool_], shape_hw: tuple[int, ...]) -> Mask:
-    """Tiles as weights of pixels (h, w): 0 in all that moved, rising to 1 within half a tile."""
     height, width = shape_hw
-    ramp = cv2.resize(still.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.clip(2 * ramp - 1, 0, 1)
+    ramps = (
+        cv2.resize(tiles.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+        for tiles in (still, still | settling)
+    )
+    stays, calm = (np.clip(2 * ramp - 1, 0, 1) for ramp in ramps)
+    return cv2.addWeighted(stays, 1 - SETTLING_SHARE, calm, SETTLING_SHARE, 0)  # type: ignore[return-value]
 
 
 def _in_bytes(weights: Mask) -> Weights:
@@ -177,7 +152,7 @@ def _in_bytes(weights: Mask) -> Weights:
     return np.rint(weights * ONE).astype(np.uint8)
 
 
-def _moving_strips(still: NDArray[np.bool_], like: Pixels) -> Iterator[Part]:
+def _moving_strips(still: Tiles, like: Pixels) -> Iterator[Part]:
     """All tiles that moved and one more around them, as rectangles of `like`: rows of tiles.
 
     A strip with all that is computed for it fits into the cache of a processor core.
