@@ -3,8 +3,8 @@
 Pixel-unshuffle moves the picture to a quarter of its resolution (or half), the residual body works
 at an eighth, and pixel-shuffle moves the result back, so every large tensor vanishes. The style is
 an input: one vector holds the scale and shift of every normalisation (conditional instance
-normalisation, Dumoulin et al. 2017, "A Learned Representation for Artistic Style") and the gates
-of the skip connection that carries fine detail past the narrow body.
+normalisation, Dumoulin et al. 2017, "A Learned Representation for Artistic Style"), the gates of
+the skip connection that carries fine detail past the narrow body, and how much grain is seen.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ UP_SCALE = 0.25
 INITIAL_GATE = 0.6
 """Initial share of the picture that passes through the skip."""
 
+GRAIN_PERIODS = 31, 33
+"""Blocks after which the two parts of the grain repeat: together after 4,092 px."""
+
+GRAIN_LEVELS = 3.0
+"""Standard deviation of the grain that a style begins with, in levels of 255."""
+
 Normalisation = Literal["instance", "frozen"]
 
 
@@ -35,7 +41,7 @@ class UnshuffleConfig:
     those at half of it (0: there is no such level), `body` those at half of the last, and `blocks`
     the number of residual blocks there. `normalisation` is "instance" for one by each picture's own
     statistics, or "frozen" for none: the style's scale and shift then contain what was typical in
-    training (`freeze.py`).
+    training (`freeze.py`). With `grain` it sees some on every picture (`Grain`).
     """
 
     unshuffle: int = 4
@@ -44,6 +50,7 @@ class UnshuffleConfig:
     blocks: int = 4
     normalisation: Normalisation = "instance"
     middle: int = 0
+    grain: bool = False
 
     @property
     def size_multiple(self) -> int:
@@ -99,6 +106,36 @@ class ResidualBlock(nn.Module):
         return x + self.second(F.relu(self.first(x, first)), second)
 
 
+class Grain(nn.Module):
+    """The same faint, soft noise for every picture, as a canvas has it: strokes begin there.
+
+    Where a picture is plain, nothing else tells one place from another, and it stayed bare, or was
+    filled with what depends on the place in a block. Noise for strokes is from Ulyanov et al. 2016,
+    "Texture Networks"; here it never changes, so that what stays still is painted alike.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        random = torch.Generator().manual_seed(0)
+        for number, period in enumerate(GRAIN_PERIODS):
+            noise = torch.randn(1, 1, period, period, generator=random)
+            soft = F.avg_pool2d(F.pad(noise, (0, 1, 0, 1), "circular"), 2, stride=1)
+            share = 2 * GRAIN_LEVELS / 255 / len(GRAIN_PERIODS) ** 0.5
+            self.register_buffer(f"tile{number}", soft / soft.std() * share)
+
+    def forward(self, blocks: Tensor) -> Tensor:
+        """Grain (1, 1, H, W) for blocks (B, C, H, W) in [-1, 1]; any part in training."""
+        parts = []
+        for number, period in enumerate(GRAIN_PERIODS):
+            tile = self.get_buffer(f"tile{number}")
+            rows, columns = (torch.arange(n, device=tile.device) for n in blocks.shape[2:])
+            if self.training:
+                down, right = torch.randint(period, (2, 1), device=tile.device)
+                rows, columns = rows + down, columns + right
+            parts.append(tile[:, :, rows % period][..., columns % period])
+        return sum(parts[1:], parts[0])
+
+
 class UnshuffleNet(nn.Module):
     """Image (B, 3, H, W) in [0, 1] and style (B, P) -> stylized image (B, 3, H, W), not clamped.
 
@@ -120,6 +157,7 @@ class UnshuffleNet(nn.Module):
             self.narrow = ConditionalConv(around, config.front, normalisation=kind)
         self.skip = nn.Conv2d(pixels, config.front, 1, bias=False)
         self.leave = nn.Conv2d(config.front, pixels, 3, padding=1, padding_mode="reflect")
+        self.grain = Grain() if config.grain else None
         _initialise_as_identity(self)
 
     @property
@@ -146,9 +184,14 @@ class UnshuffleNet(nn.Module):
 
     @property
     def num_style_values(self) -> int:
-        """P: scale and shift of every normalised channel, then one gate per skip channel."""
-        layers = self.conditional_layers
-        return sum(layer.num_style_values for layer in layers) + self.config.front
+        """P: scale and shift of every normalised channel, one gate per skip channel, the grain."""
+        return sum(self._num_values)
+
+    @property
+    def _num_values(self) -> list[int]:
+        """Style values of each layer, of the skip, and of the grain."""
+        layers = [layer.num_style_values for layer in self.conditional_layers]
+        return [*layers, self.config.front, int(self.config.grain)]
 
     def neutral_style(self) -> Tensor:
         """Style vector (P,) with which the untrained network shows the picture almost unchanged."""
@@ -157,15 +200,18 @@ class UnshuffleNet(nn.Module):
             half = conv.num_style_values // 2
             scale = UP_SCALE if conv is self._ups[-1] else 1.0
             parts += [torch.full((half,), scale), torch.zeros(half)]
-        return torch.cat([*parts, torch.full((self.config.front,), INITIAL_GATE)])
+        parts.append(torch.full((self.config.front,), INITIAL_GATE))
+        return torch.cat([*parts, torch.ones(int(self.config.grain))])
 
     def forward(self, image: Tensor, style: Tensor) -> Tensor:
-        sizes = [layer.num_style_values for layer in self.conditional_layers]
-        *values, gates = style.split([*sizes, self.config.front], dim=1)
+        *values, gates, grain = style.split(self._num_values, dim=1)
         layer_styles = iter(values)
 
         blocks = F.pixel_unshuffle(image * 2 - 1, self.config.unshuffle)
-        x = F.relu(self.enter(blocks, next(layer_styles)))
+        x = blocks
+        if self.grain is not None:
+            x = blocks + self.grain(blocks) * grain[:, :, None, None].to(x.dtype)
+        x = F.relu(self.enter(x, next(layer_styles)))
         for down in self._downs:
             x = F.relu(down(x, next(layer_styles)))
         for block in self.body:
