@@ -3,7 +3,7 @@
 Each frame is painted on its own, and paint flickers: a network turns invisible noise into other
 brush strokes. So the last painting is moved along the flow and the new one laid over it thinly, but
 thickly where the flow does not explain the picture, and not at all where nothing moved. Paint
-reaches past the thing painted: where something has gone, the new one is laid over for a while still.
+reaches past the thing painted: where something has gone, a new one is laid over for a while still.
 """
 
 from __future__ import annotations
