@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import rtstyle.motion.flow
 from rtstyle.frame import Pixels
-from rtstyle.motion import SETTLE_FRAMES, TILE_PX, Seen, analyse
+from rtstyle.motion import FADE_FRAMES, SETTLE_FRAMES, TILE_PX, Seen, analyse
 from rtstyle.motion.flow import TORN_PX
 
 HD = (720, 1280)
@@ -243,21 +243,22 @@ def test_a_cut_is_one_and_brightness_or_motion_are_none() -> None:
         assert motion is not None and not motion.is_cut
 
 
-def test_tiles_settle_after_their_last_change() -> None:
-    picture = texture(360, 640)
+@pytest.mark.parametrize(("levels", "frames"), [(3, SETTLE_FRAMES), (40, FADE_FRAMES)])
+def test_tiles_settle_after_their_last_change(levels: int, frames: int) -> None:
+    picture = np.clip(texture(360, 640), 40, 200).astype(np.uint8)
     changed = picture.copy()
-    changed[100:160, 100:160] = 255 - changed[100:160, 100:160]
+    changed[100:160, 100:160] += levels
     _, seen = analyse(changed, seen_after(picture))
     moving = []
-    for _ in range(SETTLE_FRAMES + 2):
+    for _ in range(frames + 2):
         motion, seen = analyse(changed, seen)
         assert motion is not None
         assert (motion.settling == ~motion.still).all()
         moving.append(not motion.still.all())
-    assert moving == [True] * SETTLE_FRAMES + [False] * 2
+    assert moving == [True] * frames + [False] * 2
 
 
-def test_tiles_beside_a_change_settle_too() -> None:
+def test_tiles_beside_what_passed_settle_too() -> None:
     picture = texture(360, 640)
     changed = picture.copy()
     changed[126:154, 126:154] = 255 - changed[126:154, 126:154]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rtstyle.controls import Controls
 from rtstyle.frame import Frame, Motion, Pixels
-from rtstyle.motion import SETTLE_FRAMES, analyse
+from rtstyle.motion import FADE_FRAMES, analyse
 from rtstyle.pipeline import Pipeline
 from rtstyle.temporal import (
     DISSOLVE_FRAMES,
@@ -90,7 +90,7 @@ def test_paint_that_reached_past_what_moved_does_not_stay_behind() -> None:
         return np.asarray(cv2.erode(cv2.blur(pixels, (9, 9)), np.ones((25, 25))), np.uint8)
 
     seen, past, shown = None, None, painted(scene)
-    for left in [*range(0, SIZE[1] + 60, 12), *[SIZE[1]] * SETTLE_FRAMES]:
+    for left in [*range(0, SIZE[1] + 60, 12), *[SIZE[1]] * FADE_FRAMES]:
         frame = scene.copy()
         frame[60:100, max(0, left - 60) : left] = 20
         if left >= SIZE[1]:

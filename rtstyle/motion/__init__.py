@@ -33,9 +33,15 @@ seven deviations away; a true change of two levels is above the upper one."""
 NOISE_QUANTILE, NOISE_FACTOR = 0.25, 2.5
 """The noise is what the stillest quarter of the tiles shows; a change is so much more than it."""
 
-SETTLE_FRAMES = 16
-"""Tiles are painted so many times more after the last change in them or just beside: paint reaches
-past what moves, and is to fade where that has gone."""
+SETTLE_FRAMES = 3
+"""Tiles are painted so many times more after their last change, until smoothing has settled."""
+
+PASSED_LEVELS = 6.0
+"""A change of so many levels is something that passed, and that paint reached past."""
+
+FADE_FRAMES = 16
+"""Tiles in which or beside which something passed are painted so many times more, until what was
+painted because of it has faded."""
 
 BESIDE = np.ones((3, 3), np.uint8)
 
@@ -84,10 +90,12 @@ def analyse(
         return Motion(flow.vectors, np.zeros_like(flow.reliable), none, none, is_cut=True), start
     if closely and flow.lost > MANY_LOST:
         flow = find_flow(small, seen.last, CLOSE, each)
-    changed = _changed_tiles(small, seen.painted)
-    near = cv2.dilate(changed.astype(np.uint8), BESIDE) > 0
-    still = ~near & (seen.unsettled == 0)
-    unsettled = np.where(near, SETTLE_FRAMES, np.maximum(seen.unsettled, 1) - 1).astype(np.int8)
+    levels = _changes(small, seen.painted)
+    changed = levels > _threshold(levels)
+    passed = cv2.dilate((levels > PASSED_LEVELS).astype(np.uint8), BESIDE)
+    still = ~changed & (passed == 0) & (seen.unsettled == 0)
+    lately = np.maximum(changed * SETTLE_FRAMES, passed * FADE_FRAMES)
+    unsettled = np.maximum(lately, seen.unsettled - 1).astype(np.int8)
     painted = small.copy()
     cv2.copyTo(seen.painted, _over_pixels(still, small), painted)
     settling = ~changed & ~still
@@ -112,18 +120,22 @@ def _shrink(pixels: Pixels) -> Pixels:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def _changed_tiles(small: Pixels, painted: Pixels) -> NDArray[np.bool_]:
-    """(tiles_y, tiles_x): tiles that show something else than when they were last painted."""
+def _changes(small: Pixels, painted: Pixels) -> NDArray[np.floating]:
+    """Levels (tiles_y, tiles_x) by which tiles differ from when they were last painted."""
     difference = cv2.subtract(small, painted, dtype=cv2.CV_16S)
     window = (CHANGE_WINDOW_PX, CHANGE_WINDOW_PX)
     sums = cv2.boxFilter(difference, cv2.CV_16S, window, normalize=False)
-    # In bytes, which hold far more than the threshold.
+    # In bytes, up to 10 levels, which is more than any threshold.
     change = cv2.convertScaleAbs(sums)
     rows, columns = change.shape[0] // TILE_PX, change.shape[1] // TILE_PX
     peaks = change.reshape(rows, TILE_PX, -1).max(axis=1).reshape(rows, columns, -1).max(axis=2)
-    levels = peaks / CHANGE_WINDOW_PX**2
+    return peaks / CHANGE_WINDOW_PX**2
+
+
+def _threshold(levels: NDArray[np.floating]) -> float:
+    """Levels that count as a change beside the camera's noise."""
     noise = NOISE_FACTOR * float(np.quantile(levels, NOISE_QUANTILE))
-    return levels > min(max(noise, MIN_CHANGE), MAX_CHANGE)
+    return min(max(noise, MIN_CHANGE), MAX_CHANGE)
 
 
 def _histogram_distance(one: Pixels, other: Pixels) -> float:
