@@ -49,13 +49,13 @@ class Look:
     refinements: int = 0
 
 
-QUICK = Look(shrink=2, stride_px=5, descents=8)
-"""Half of the steps of the preset "fast", and patches 5 px apart, not 4: hardly less exact."""
+QUICK = Look(shrink=2, stride_px=4, descents=8)
+"""Half of the steps of the preset "fast": hardly less exact."""
 
 CLOSE = Look(shrink=1, stride_px=3, descents=12, refinements=2)
 """Takes ten times as long, for motion that the quick look loses."""
 
-REFINEMENTS = 3
+REFINEMENTS = 5
 """Of the flow once it has been checked: an eighth to a quarter less error."""
 
 
