@@ -86,8 +86,8 @@ def test_the_teacher_may_paint_at_another_size(data: Path, teacher: Trained) -> 
 def test_it_begins_as_a_generator_of_the_shelf_in_the_style_of_that_name() -> None:
     from rtstyle.api import load
 
-    plan = recipe("student", styles=["starry-night"], start_from="fast")
-    net = student.players(plan, random_features(), 32)[0].net
+    plan = recipe("student", styles=["starry-night"], start_from="fast", shape={"grain": True})
+    net = student.players(plan, random_features(), 32)[0].net.eval()
     engine, bank = load("fast", "onnxruntime")
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     with torch.no_grad():
@@ -201,7 +201,7 @@ def test_a_student_that_names_no_style_begins_in_that_of_its_teacher(data: Path)
     taught.save()
     (data / "r.toml").write_text(
         "name='tiny'\nnetwork='student'\nstart_from='fast'\nsources=['faces']\nsize_px=32\n"
-        "batch=2\ncrops={align=false}\n"
+        "batch=2\ncrops={align=false}\nshape={grain=true}\n"
     )
     options = ["--teacher", taught.paths.checkpoint, "--out", data / "run", "--data", data]
     options += ["--features", data / "vgg.pth", "--threads", "1", "--steps", "1"]
