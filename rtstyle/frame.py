@@ -27,7 +27,7 @@ Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 as that of a `ThreadPoolExecutor`."""
 
 NEIGHBOURS = np.ones((3, 3), np.uint8)
-"""A pixel and the eight around it, as OpenCV wants to be told."""
+"""A pixel (or tile) and the eight around it, as OpenCV wants to be told."""
 
 
 def check_pixels(pixels: Pixels) -> None:

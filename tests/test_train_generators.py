@@ -5,6 +5,7 @@ import torch
 
 from train.generators import UnshuffleConfig, UnshuffleNet
 from train.generators.unshuffle import GRAIN_LEVELS, GRAIN_PERIODS, Grain
+from train.loop import averaged
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +124,10 @@ def test_training_sees_grain_from_anywhere_of_it() -> None:
     torch.manual_seed(0)
     first, second = (grain(torch.zeros(2, 48, 16, 16)) for _ in range(2))
     assert not torch.equal(first, second)
+
+
+@torch.no_grad()
+def test_the_average_in_training_paints_as_in_use() -> None:
+    average = averaged(UnshuffleNet(UnshuffleConfig(grain=True)), 0.9).module
+    style, image = average.neutral_style()[None], torch.rand(1, 3, 64, 64)
+    assert torch.equal(average(image, style), average(image, style))

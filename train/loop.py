@@ -77,13 +77,13 @@ def learning_rate(recipe: Plan, step: int) -> float:
 
 
 def averaged(model: nn.Module, decay: float) -> AveragedModel:
-    """A running average of the model's weights, which follows fast at first."""
+    """A running average of the model's weights, which follows fast at first; paints as in use."""
 
     def follow(means: Any, news: Any, count: Any) -> None:
         kept = min(decay, (1 + float(count)) / (10 + float(count)))
         get_ema_multi_avg_fn(kept)(means, news, count)
 
-    return AveragedModel(model, multi_avg_fn=follow)
+    return AveragedModel(model, multi_avg_fn=follow).eval()
 
 
 def train(run: Run, report: Report) -> None:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..frame import Each, Motion, Pixels
+from ..frame import NEIGHBOURS, Each, Motion, Pixels
 from .flow import CLOSE, find_flow
 
 LONG_SIDE_PX = 320
@@ -42,8 +42,6 @@ PASSED_LEVELS = 6.0
 FADE_FRAMES = 16
 """Tiles in which or beside which something passed are painted so many times more, until what was
 painted because of it has faded."""
-
-BESIDE = np.ones((3, 3), np.uint8)
 
 CUT_RESIDUAL, CUT_HISTOGRAM = 14.0, 0.2
 """A cut: the warp misses by so many levels on average and the colours differ by this share."""
@@ -92,7 +90,7 @@ def analyse(
         flow = find_flow(small, seen.last, CLOSE, each)
     levels = _changes(small, seen.painted)
     changed = levels > _threshold(levels)
-    passed = cv2.dilate((levels > PASSED_LEVELS).astype(np.uint8), BESIDE)
+    passed = cv2.dilate((levels > PASSED_LEVELS).astype(np.uint8), NEIGHBOURS)
     still = ~changed & (passed == 0) & (seen.unsettled == 0)
     lately = np.maximum(changed * SETTLE_FRAMES, passed * FADE_FRAMES)
     unsettled = np.maximum(lately, seen.unsettled - 1).astype(np.int8)

@@ -159,7 +159,7 @@ def _moving_strips(still: Tiles, like: Pixels) -> Iterator[Part]:
     """
     rows, columns = still.shape
     height, width = like.shape[:2]
-    near = cv2.dilate((~still).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_)
+    near = cv2.dilate((~still).astype(np.uint8), NEIGHBOURS).astype(np.bool_)
     for row in range(0, rows, STRIP_TILES):
         beyond = min(row + STRIP_TILES, rows)
         moving = np.flatnonzero(near[row:beyond].any(axis=0))
