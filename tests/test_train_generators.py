@@ -128,6 +128,7 @@ def test_training_sees_grain_from_anywhere_of_it() -> None:
 
 @torch.no_grad()
 def test_the_average_in_training_paints_as_in_use() -> None:
-    average = averaged(UnshuffleNet(UnshuffleConfig(grain=True)), 0.9).module
-    style, image = average.neutral_style()[None], torch.rand(1, 3, 64, 64)
+    net = UnshuffleNet(UnshuffleConfig(grain=True))
+    average = averaged(net, 0.9).module
+    style, image = net.neutral_style()[None], torch.rand(1, 3, 64, 64)
     assert torch.equal(average(image, style), average(image, style))
