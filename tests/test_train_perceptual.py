@@ -194,6 +194,24 @@ def test_steadiness_weighs_what_lowers_flicker(
         torch.testing.assert_close(steady[name], plain[name])
 
 
+def test_strokes_that_begin_in_the_grain_move_along_with_the_photo(
+    make_run: Callable[..., PerceptualRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(generator={"blocks": 1, "front": 16, "body": 16, "grain": True})
+    with torch.no_grad():
+        run.model.styles[:, -1] = 30
+    plain = torch.full((1, 3, 256, 256), 0.5)
+    sample = Sample(plain, torch.eye(2)[[1]], torch.full((1, 256, 256, 2), 8.0))
+
+    def stability() -> float:
+        torch.manual_seed(7)
+        return run.objective.terms(run.model, sample, False)["stability"].item()
+
+    moves = stability()
+    monkeypatch.setattr("train.objective._grains", lambda model, flow: None)
+    assert moves < 0.5 * stability()
+
+
 def test_a_run_leaves_checkpoint_sheet_and_log_and_exports(
     make_run: Callable[..., PerceptualRun], tmp_path: Path, data: Path
 ) -> None:

@@ -26,8 +26,8 @@ class StyledGenerator(nn.Module):
         noise = torch.randn_like(table) * 0.02
         self.styles = nn.Parameter(table + noise)
 
-    def forward(self, image: Tensor, weights: Tensor) -> Tensor:
-        return self.net(image, weights @ self.styles)
+    def forward(self, image: Tensor, weights: Tensor, grain: Tensor | None = None) -> Tensor:
+        return self.net(image, weights @ self.styles, grain)
 
 
 def trained(saved: Checkpoint) -> tuple[StyledGenerator, Recipe]:

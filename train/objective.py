@@ -70,7 +70,8 @@ class Objective:
         with self._autocast():
             with torch.no_grad():
                 seen = self.features(image, "relu4_3" if asks_original else CONTENT_LAYER)
-            painted = model(torch.cat([image, disturbed]), weights.repeat(2, 1))
+            grains = _grains(model, flow)
+            painted = model(torch.cat([image, disturbed]), weights.repeat(2, 1), grains)
             output, disturbed_output = painted.float().chunk(2)
             found = self.features(output)
         content = losses.content_distance(found[CONTENT_LAYER], seen[CONTENT_LAYER], importance)
@@ -139,6 +140,20 @@ class Objective:
         pictures = (load_picture(file, short_side=short_side_px) for file in files)
         found = [losses.regularity(picture[None]) for picture in pictures]
         return torch.cat([torch.zeros(1), *found]).to(self.device)
+
+
+def _grains(model: StyledGenerator, flow: Tensor) -> Tensor | None:
+    """Grain (2 * B, 1, h, w) of the photos, and of the disturbed ones, in which it moves along.
+
+    If it stayed, strokes that begin in it would be punished for not moving, and plain walls bare.
+    """
+    if model.net.grain is None:
+        return None
+    block = model.net.config.unshuffle
+    along = F.avg_pool2d(flow.movedim(-1, 1), block) / block
+    grain = model.net.grain(along).expand(len(flow), -1, -1, -1)
+    moved, _ = losses.warp(grain, along.movedim(1, -1))
+    return torch.cat([grain, moved])
 
 
 def _style_distances(found: Features, seen: Features, grams: Features, weights: Tensor) -> Tensor:

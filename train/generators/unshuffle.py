@@ -203,14 +203,15 @@ class UnshuffleNet(nn.Module):
         parts.append(torch.full((self.config.front,), INITIAL_GATE))
         return torch.cat([*parts, torch.ones(int(self.config.grain))])
 
-    def forward(self, image: Tensor, style: Tensor) -> Tensor:
-        *values, gates, grain = style.split(self._num_values, dim=1)
+    def forward(self, image: Tensor, style: Tensor, grain: Tensor | None = None) -> Tensor:
+        """`grain` (B, 1, H', W') of blocks is seen in place of its own."""
+        *values, gates, amount = style.split(self._num_values, dim=1)
         layer_styles = iter(values)
 
-        blocks = F.pixel_unshuffle(image * 2 - 1, self.config.unshuffle)
-        x = blocks
+        x = blocks = F.pixel_unshuffle(image * 2 - 1, self.config.unshuffle)
         if self.grain is not None:
-            x = blocks + self.grain(blocks) * grain[:, :, None, None].to(x.dtype)
+            seen = self.grain(blocks) if grain is None else grain
+            x = blocks + seen * amount[:, :, None, None].to(x.dtype)
         x = F.relu(self.enter(x, next(layer_styles)))
         for down in self._downs:
             x = F.relu(down(x, next(layer_styles)))
