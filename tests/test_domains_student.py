@@ -182,7 +182,9 @@ def test_without_faces_there_is_nothing_to_be_taught_on(data: Path, teacher: Tra
         student.taught_pairs(replace(plan_of(), sources=[]), data, teacher, CPU)
 
 
-def test_a_student_that_names_no_style_begins_in_that_of_its_teacher(data: Path) -> None:
+def test_a_student_that_names_no_style_begins_in_that_of_its_teacher(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from domain_data import made_pairs, random_weights
 
     from train.__main__ import run as run_command
@@ -208,3 +210,6 @@ def test_a_student_that_names_no_style_begins_in_that_of_its_teacher(data: Path)
     run_command(["student", str(data / "r.toml"), *map(str, options)], "python -m train")
     saved = load_checkpoint(data / "run" / "checkpoint.safetensors")
     assert saved.recipe["styles"] == ["starry-night"]
+    capsys.readouterr()
+    run_command(["student", str(data / "r.toml"), *map(str, options), "--resume"], "train")
+    assert "tiny: all 1 steps are done" in capsys.readouterr().err

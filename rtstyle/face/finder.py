@@ -141,7 +141,7 @@ class Finder:
         except EngineError as error:
             if not self._live:
                 raise
-            self._lose(error.what)
+            self._lose(error.what, error.why, error.fix)
             return None
         except Exception as error:
             self._lose(f"MediaPipe failed: {error}")
@@ -151,12 +151,12 @@ class Finder:
             return None
         return Sighting(finding, look.frame.index, look.frame.pts_seconds)
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, what: str, *more: str) -> None:
         self.lost = True
         self._pending = None
         if self._looks is not None:
             self._looks.stop()
-        logger.warning("%s: going on without faces", why)
+        logger.warning("\n".join((f"{what}: going on without faces", *filter(None, more))))
 
 
 def _work(open_vision: Callable[[], Vision], looks: Latest[_Look]) -> None:

@@ -44,6 +44,9 @@ def step_report(
     plan: Recipe | DomainRecipe, completed: int, *, quiet: bool = False
 ) -> Iterator[Report]:
     """What the loop of a training reports its steps to; `completed` are done already."""
+    if completed >= plan.steps and not quiet:
+        done = f"{plan.name}: all {plan.steps} steps are done; --steps with more goes on"
+        print(done, file=sys.stderr)
     with progress_bar(quiet=quiet) as bar:
         task = bar.add_task(plan.name, total=plan.steps, completed=completed, terms="")
 
