@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from train.backgrounds import on_plain_backgrounds, softened
+from train.backgrounds import on_plain_backgrounds, recoloured, softened
 
 
 def photos(count: int) -> torch.Tensor:
@@ -74,3 +74,34 @@ def test_the_others_stay_sharp() -> None:
     torch.manual_seed(6)
     assert softened(before, 0.3).equal(after)
     assert softened(before, 0.0).equal(before)
+
+
+def test_in_other_colours_light_stays_light_and_dark_stays_dark() -> None:
+    torch.manual_seed(7)
+    before = (photos(60) * 100).round() / 100
+    after = recoloured(before, 1.0)
+    assert after.shape == before.shape
+    assert after.min() >= 0
+    assert after.max() <= 1
+    orders = before.flatten(2).argsort(dim=2, stable=True)
+    places = set()
+    for photo, known in zip(after.flatten(2).argsort(dim=2, stable=True), orders, strict=True):
+        from_ = [[channel.equal(other) for other in known].index(True) for channel in photo]
+        assert sorted(from_) == [0, 1, 2]
+        places.add(tuple(from_))
+    assert len(places) == 6
+    means = after.mean(dim=(1, 2, 3))
+    assert means.min() < 0.4
+    assert means.max() > 0.6
+    assert (after.mean(dim=(2, 3)).std(dim=1) > 0.02).float().mean() > 0.8
+
+
+def test_a_share_is_recoloured_and_the_others_are_untouched() -> None:
+    before = photos(200)
+    copy = before.clone()
+    torch.manual_seed(8)
+    after = recoloured(before, 0.3)
+    changed = (after != before).flatten(1).any(dim=1)
+    assert 0.2 < changed.float().mean() < 0.4
+    assert before.equal(copy)
+    assert recoloured(before, 0.0) is before

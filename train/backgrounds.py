@@ -1,7 +1,8 @@
-"""Plain backgrounds and soft photos for training: a face from near before a wall, as at webcams.
+"""Plain backgrounds, soft photos and other light for training: a face before a wall, as at webcams.
 
 A generator with instance normalisation sees how much of a picture is plain: one that never saw such
-pictures leaves the wall bare and lays too much paint on the person.
+pictures leaves the wall bare and lays too much paint on the person. So it does in colours of walls
+and lamps that it seldom saw.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ MIN_RADIUS, MAX_RADIUS = 0.5, 1.1
 MIN_EDGE, MAX_EDGE = 0.02, 0.2
 """So far the ellipse fades into the background, relative to its half axes."""
 
-SATURATION, SHADING = 0.12, 0.2
+SATURATION, SHADING = 0.2, 0.2
 """Standard deviations of a background's colour from grey, and of what its ends differ from that."""
+
+GAMMA, TINT = 0.3, 0.2
+"""Standard deviations of the logarithm of the gamma of a recoloured photo, and of each channel."""
 
 MAX_ENLARGED = 5.0
 """A soft photo looks as if it had been enlarged so many times at most."""
@@ -64,6 +68,21 @@ def softened(crops: Tensor, share: float) -> Tensor:
         small = F.interpolate(crop, size=(height, width), mode="area")
         large = F.interpolate(small, size=crop.shape[2:], mode="bicubic", align_corners=False)
         result[place] = large[0].clamp(0, 1)
+    return result
+
+
+def recoloured(crops: Tensor, share: float) -> Tensor:
+    """Photos (B, 3, H, W) in [0, 1]; a `share` of them in other light, and in other colours.
+
+    Their channels change places, and each gets a brightness of its own.
+    """
+    if share == 0:
+        return crops
+    chosen = torch.rand(len(crops)) < share
+    result = crops.clone()
+    for place in torch.nonzero(chosen).flatten().tolist():
+        gammas = torch.exp(GAMMA * torch.randn(1, 1, 1) + TINT * torch.randn(3, 1, 1))
+        result[place] = crops[place, torch.randperm(3)] ** gammas.to(crops.device)
     return result
 
 

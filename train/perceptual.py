@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from . import losses
-from .backgrounds import on_plain_backgrounds, softened
+from .backgrounds import on_plain_backgrounds, recoloured, softened
 from .bank import StyledGenerator, generator_shape, random_mixtures, trained
 from .checkpoint import (
     Checkpoint,
@@ -104,7 +104,8 @@ class PerceptualRun:
         """Fresh photos to be painted in mixtures (B, S) of the styles."""
         recipe = self.recipe
         batch = self.photos.marked_batch(len(weights), torch.default_generator).to(self.device)
-        image = softened(batch[:, :3], recipe.soft_share)
+        image = recoloured(batch[:, :3], recipe.recoloured_share)
+        image = softened(image, recipe.soft_share)
         image = on_plain_backgrounds(image, recipe.plain_share)
         flow = losses.random_flow(len(image), *image.shape[2:], device=self.device)
         pair = None

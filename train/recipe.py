@@ -88,6 +88,8 @@ class Recipe:
     """Share of the photos that get a plain background (`backgrounds.py`)."""
     soft_share: float = 0.0
     """Share of the photos that are shown as if from near (`backgrounds.py`)."""
+    recoloured_share: float = 0.0
+    """Share of the photos that are shown in other light and other colours (`backgrounds.py`)."""
     importance: float = 0.0
     """How far the content term favours faces and small things: 0 not at all, 1 as `importance.py`
     has it."""
