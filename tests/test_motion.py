@@ -180,6 +180,18 @@ def test_what_was_hidden_is_not_explained() -> None:
     assert motion.reliable[120:].mean() > 0.95
 
 
+def test_still_ground_beside_what_moves_is_not_taken_along() -> None:
+    frames = []
+    for x in (400, 432):
+        frame = texture(*HD)
+        frame[260:460, x : x + 200] = texture(200, 200, seed=5)
+        frames.append(frame)
+    motion, _ = analyse(frames[1], seen_after(frames[0]))
+    assert motion is not None
+    above_and_below = motion.flow[[*range(60, 64), *range(116, 120)], 112:154]
+    assert (np.hypot(above_and_below[..., 0], above_and_below[..., 1]) > 1).mean() < 0.02
+
+
 def test_flow_that_tears_is_not_followed() -> None:
     """Between two ends far apart everything would be drawn together to a thin line."""
     frames = []

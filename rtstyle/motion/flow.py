@@ -21,6 +21,9 @@ AREA, BESIDE = np.ones((7, 7), np.uint8), np.ones((11, 11), np.uint8)
 astray but does explain the picture, and flicker is seen sooner than strokes from a little beside.
 Single places that return say nothing, since those where something was hidden do so by chance."""
 
+AVERAGED_PX, AVERAGED_SIGMA_PX = (5, 5), 0.9
+"""How far the picture is off is averaged over so many pixels of the small picture."""
+
 TORN_PX = 4.0
 """Flow that differs so much between neighbours is not to be followed there: what lies between its
 two ends would be drawn together to a line."""
@@ -97,8 +100,12 @@ def _explaining(
     """The flow, and no flow where that explains the picture better."""
     at = cv2.add(positions(*luma.shape), back)
     moved = cv2.remap(last_luma, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    apart, unmoved_apart = (_averaged(cv2.absdiff(luma, each)) for each in (moved, last_luma))
-    unmoved = cv2.compare(cv2.add(unmoved_apart, 1), apart, cv2.CMP_LT)  # type: ignore[call-overload]
+    # Averaged narrowly: beside what moves, the ground would be taken along with it.
+    apart, unmoved_apart = (
+        cv2.GaussianBlur(cv2.absdiff(luma, each), AVERAGED_PX, AVERAGED_SIGMA_PX)
+        for each in (moved, last_luma)
+    )
+    unmoved = cv2.compare(cv2.add(unmoved_apart, 2), apart, cv2.CMP_LT)  # type: ignore[call-overload]
     back = cv2.copyTo(np.zeros_like(back), unmoved, back)
     known = cv2.bitwise_and(cv2.bitwise_or(returns, unmoved), _whole(back))
     miss = _miss(luma, cv2.copyTo(last_luma, unmoved, moved))
@@ -122,7 +129,7 @@ def _miss(luma: cv2.typing.MatLike, explained: cv2.typing.MatLike) -> cv2.typing
     """
     over = cv2.subtract(luma, cv2.dilate(explained, NEIGHBOURS))
     under = cv2.subtract(cv2.erode(explained, NEIGHBOURS), luma)
-    return _averaged(cv2.max(over, under))
+    return cv2.blur(cv2.max(over, under), AVERAGED_PX)
 
 
 def _returns(back: NDArray, forth: NDArray, astray_px: float) -> cv2.typing.MatLike:
@@ -176,10 +183,6 @@ def _resized(values: cv2.typing.MatLike, height: int, width: int) -> cv2.typing.
     smaller = height < values.shape[0]
     mode = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     return cv2.resize(values, (width, height), interpolation=mode)
-
-
-def _averaged(levels: cv2.typing.MatLike) -> cv2.typing.MatLike:
-    return cv2.blur(levels, (5, 5))
 
 
 def _squared_length(vectors: cv2.typing.MatLike) -> cv2.typing.MatLike:
