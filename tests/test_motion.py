@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 import rtstyle.motion.flow
-from rtstyle.frame import Pixels
+from rtstyle.frame import Motion, Pixels
 from rtstyle.motion import FADE_FRAMES, SETTLE_FRAMES, TILE_PX, Seen, analyse
 from rtstyle.motion.flow import TORN_PX
 
@@ -180,27 +180,27 @@ def test_what_was_hidden_is_not_explained() -> None:
     assert motion.reliable[120:].mean() > 0.95
 
 
-def test_still_ground_beside_what_moves_is_not_taken_along() -> None:
+def square_moved(width: int) -> Motion:
+    """Since something of that width moved right by 32 px over still ground."""
     frames = []
     for x in (400, 432):
         frame = texture(*HD)
-        frame[260:460, x : x + 200] = texture(200, 200, seed=5)
+        frame[260:460, x : x + width] = texture(200, width, seed=5)
         frames.append(frame)
     motion, _ = analyse(frames[1], seen_after(frames[0]))
     assert motion is not None
+    return motion
+
+
+def test_still_ground_beside_what_moves_is_not_taken_along() -> None:
+    motion = square_moved(200)
     above_and_below = motion.flow[[*range(60, 64), *range(116, 120)], 112:154]
     assert (np.hypot(above_and_below[..., 0], above_and_below[..., 1]) > 1).mean() < 0.02
 
 
 def test_flow_that_tears_is_not_followed() -> None:
     """Between two ends far apart everything would be drawn together to a thin line."""
-    frames = []
-    for x in (400, 432):
-        frame = texture(*HD)
-        frame[260:460, x : x + 240] = texture(200, 240, seed=5)
-        frames.append(frame)
-    motion, _ = analyse(frames[1], seen_after(frames[0]))
-    assert motion is not None
+    motion = square_moved(240)
     steps = np.abs(np.diff(motion.flow, axis=1)).max(axis=2) > TORN_PX
     assert steps.any()
     assert (motion.reliable[:, 1:][steps] == 0).all()
