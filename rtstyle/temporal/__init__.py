@@ -115,7 +115,8 @@ def smoothed(
     share, flow = most * motion.reliable, motion.flow
     if still.any() or settling.any():
         hold = _held(still, settling, share.shape)
-        share, flow = hold + (1 - hold) * share, flow * (1 - hold)[..., None]
+        moves: Any = 1 - hold
+        share, flow = hold + moves * share, np.asarray(cv2.multiply(flow, cv2.merge([moves] * 2)))
     height, width = past.shape[:2]
     weights = cv2.resize(_in_bytes(share), (share.shape[1], height), interpolation=cv2.INTER_LINEAR)
     way = Way(flow, height, width)
@@ -188,8 +189,10 @@ def _sharpen(moved: Pixels, fresh: Pixels, history: Weights, most: int) -> None:
     gain = min(gain, MAX_SHARPENING)
     mean = cv2.blur(moved, (DETAIL_PX, DETAIL_PX))
     sharp = cv2.addWeighted(moved, 1 + gain, mean, -gain, 0, dst=mean)
-    cv2.min(sharp, cv2.max(cv2.dilate(fresh, NEIGHBOURS), moved), dst=sharp)
-    cv2.max(sharp, cv2.min(cv2.erode(fresh, NEIGHBOURS), moved), dst=sharp)
+    bound = cv2.dilate(fresh, NEIGHBOURS)
+    cv2.min(sharp, cv2.max(bound, moved, dst=bound), dst=sharp)
+    cv2.erode(fresh, NEIGHBOURS, dst=bound)
+    cv2.max(sharp, cv2.min(bound, moved, dst=bound), dst=sharp)
     cv2.copyTo(sharp, cv2.compare(history, most, cv2.CMP_LE), moved)  # type: ignore[call-overload]
 
 
@@ -201,7 +204,7 @@ def _detail(pixels: Pixels, where: cv2.typing.MatLike) -> float:
 
 def _blend(fresh: Pixels, moved: Pixels, history: Weights, out: Pixels) -> None:
     """`history` of `moved` over `fresh`, into `out`; just one of them where it is 0 or `ONE`."""
-    share = cv2.merge([history] * 3)
+    share = cv2.cvtColor(history, cv2.COLOR_GRAY2RGB)
     kept = cv2.multiply(moved, share, scale=1 / ONE)
-    laid = cv2.multiply(fresh, cv2.bitwise_not(share, share), scale=1 / ONE)
+    laid = cv2.multiply(fresh, cv2.bitwise_not(share, share), scale=1 / ONE, dst=share)
     cv2.add(kept, laid, dst=out)

@@ -21,7 +21,7 @@ class Way:
 
     def __init__(self, flow: NDArray[np.float32], height: int, width: int) -> None:
         small_height, small_width = flow.shape[:2]
-        along, down = cv2.split(flow)
+        along, down = (cv2.extractChannel(flow, axis) for axis in (0, 1))
         columns, self._left = _places(small_width, width)
         rows, top = _places(small_height, height)
         # Places that are enlarged with the flow need not be added to it at full size. Columns are
