@@ -158,13 +158,13 @@ def test_emphasis_weighs_the_style_terms_of_one_style(
 ) -> None:
     def terms(emphasis: float, style: int) -> dict[str, torch.Tensor]:
         picture = StylePicture("a", "styles/a.png", emphasis=emphasis)
-        run = make_run(styles=[picture], weights=Weights(coarse_style=1.0))
+        run = make_run(styles=[picture], weights=Weights(coarse_style=1.0, quarters=1.0))
         photos = run.photos.batch(1, torch.Generator().manual_seed(5))
         sample = Sample(photos, torch.eye(2)[[style]], torch.zeros(1, 32, 32, 2))
         return run.objective.terms(run.model, sample, True)
 
     plain, strong, original = terms(1, 1), terms(3, 1), terms(3, 0)
-    for name in ("style", "coarse_style"):
+    for name in ("style", "coarse_style", "quarters"):
         torch.testing.assert_close(strong[name], 3 * plain[name])
         torch.testing.assert_close(original[name], terms(1, 0)[name])
     torch.testing.assert_close(strong["content"], plain["content"])
@@ -240,7 +240,7 @@ def test_a_run_leaves_checkpoint_sheet_and_log_and_exports(
 def test_terms_without_a_weight_cost_nothing_and_those_with_one_count(
     make_run: Callable[..., PerceptualRun], data: Path
 ) -> None:
-    extra = {"equivariance", "coarse_style", "frame_difference", "lattice", "cells"}
+    extra = {"equivariance", "coarse_style", "quarters", "frame_difference", "lattice", "cells"}
     assert not extra & set(make_run().advance())
     make_clip(data / "film.mp4", Clip(num_frames=6))
     all_of_them = Weights(**dict.fromkeys(extra, 1.0))

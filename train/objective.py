@@ -86,6 +86,8 @@ class Objective:
         }
         if self.weights.equivariance:
             terms["equivariance"] = self._equivariance(model, sample, output)
+        if self.weights.quarters:
+            terms["quarters"] = self._quarters(found, seen if asks_original else {}, weights)
         if self.weights.coarse_style:
             terms["coarse_style"] = self._coarse_style(sample, output, asks_original)
         period = model.net.config.size_multiple
@@ -109,6 +111,14 @@ class Objective:
         with self._autocast():
             part = model(sample.image[..., rows, columns], sample.weights).float()
         return (output[..., rows, columns] - part).abs().mean()
+
+    def _quarters(self, found: Features, seen: Features, weights: Tensor) -> Tensor:
+        """The style loss of each quarter of the paintings."""
+        quarters, seen_quarters = (
+            {layer: losses.quarters(whole) for layer, whole in features.items()}
+            for features in (found, seen)
+        )
+        return self._style(quarters, seen_quarters, self.grams, weights.repeat_interleave(4, dim=0))
 
     def _coarse_style(self, sample: Sample, output: Tensor, asks_original: bool) -> Tensor:
         """The style loss of paintings and pictures at half of their size."""

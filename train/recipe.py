@@ -31,6 +31,8 @@ class Weights:
     """A crop is painted as the same part of the whole picture is."""
     coarse_style: float = 0.0
     """Style once more, of paintings and pictures at half of their size: larger strokes."""
+    quarters: float = 0.0
+    """Style once more, of each quarter of the paintings: so that no part stays bare."""
     frame_difference: float = 0.0
     """Between frames of `clips`, paint changes no more than the film does."""
     lattice: float = 0.0

@@ -116,7 +116,8 @@ def smoothed(
     if still.any() or settling.any():
         hold = _held(still, settling, share.shape)
         moves: Any = 1 - hold
-        share, flow = hold + moves * share, np.asarray(cv2.multiply(flow, cv2.merge([moves] * 2)))
+        share = hold + moves * share
+        flow = np.asarray(cv2.multiply(flow, cv2.merge([moves] * 2)), np.float32)
     height, width = past.shape[:2]
     weights = cv2.resize(_in_bytes(share), (share.shape[1], height), interpolation=cv2.INTER_LINEAR)
     way = Way(flow, height, width)
