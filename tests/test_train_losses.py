@@ -11,15 +11,14 @@ def test_gram_matrix_is_the_mean_outer_product() -> None:
     torch.testing.assert_close(losses.gram_matrix(features), expected)
 
 
-def test_quarters_are_those_of_each_picture_in_turn() -> None:
-    features = torch.randn(2, 3, 6, 9)
-    quarters = losses.quarters(features)
-    assert quarters.shape == (8, 3, 3, 4)
-    assert (quarters[1] == features[0, :, :3, 4:8]).all()
-    assert (quarters[6] == features[1, :, 3:, :4]).all()
-    even = features[..., :8]
-    grams = losses.gram_matrix(losses.quarters(even)).unflatten(0, (2, 4))
-    torch.testing.assert_close(grams.mean(dim=1), losses.gram_matrix(even))
+def test_parts_are_those_of_each_picture_in_reading_order() -> None:
+    features = torch.randn(2, 3, 6, 13)
+    parts = losses.parts(features, 2, 3)
+    assert parts.shape == (12, 3, 3, 4)
+    assert (parts[1] == features[0, :, :3, 4:8]).all()
+    assert (parts[9] == features[1, :, 3:, :4]).all()
+    grams = losses.gram_matrix(parts).unflatten(0, (2, 6))
+    torch.testing.assert_close(grams.mean(dim=1), losses.gram_matrix(features[..., :12]))
 
 
 def test_style_distance_is_relative_to_the_target() -> None:

@@ -20,7 +20,7 @@ MIN_EDGE, MAX_EDGE = 0.02, 0.2
 SATURATION, SHADING = 0.2, 0.2
 """Standard deviations of a background's colour from grey, and of what its ends differ from that."""
 
-GAMMA, TINT = 0.3, 0.2
+GAMMA, TINT = 0.3, 0.35
 """Standard deviations of the logarithm of the gamma of a recoloured photo, and of each channel."""
 
 MAX_ENLARGED = 5.0

@@ -35,15 +35,16 @@ def gram_matrix(features: Tensor) -> Tensor:
     return (flat.transpose(1, 2) @ flat).float() / (c * h * w)
 
 
-def quarters(features: Tensor) -> Tensor:
-    """(B, C, H, W) -> (4 * B, C, H // 2, W // 2): the four quarters of each, one after another.
+def parts(features: Tensor, rows: int, columns: int) -> Tensor:
+    """(B, C, H, W) -> (B * rows * columns, C, H // rows, W // columns): parts in reading order.
 
     Of channels-last features this is one copy, and channels-last again.
     """
-    b, c, h, w = features.shape
-    h, w = h // 2, w // 2
-    rows = features[..., : 2 * h, : 2 * w].permute(0, 2, 3, 1).reshape(b, 2, h, 2, w, c)
-    return rows.transpose(2, 3).reshape(4 * b, h, w, c).permute(0, 3, 1, 2)
+    b, c, height, width = features.shape
+    h, w = height // rows, width // columns
+    whole = features[..., : rows * h, : columns * w].permute(0, 2, 3, 1)
+    split = whole.reshape(b, rows, h, columns, w, c).transpose(2, 3)
+    return split.reshape(b * rows * columns, h, w, c).permute(0, 3, 1, 2)
 
 
 def style_distance(gram: Tensor, target: Tensor) -> Tensor:

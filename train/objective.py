@@ -18,6 +18,10 @@ from .recipe import Recipe
 CROP_SHARE = 0.625
 """Side of the crop of a crop, for equivariance."""
 
+UNEVEN_SHARE = 0.5
+"""Quarters of paintings may be off by this share of what parts of the style's picture are: what is
+bare by right in a picture, as the sky of a print, is soon bare everywhere."""
+
 Features = dict[str, Tensor]
 """By layer."""
 
@@ -57,6 +61,9 @@ class Objective:
         self.grams = self._style_grams(files, recipe.style_short_side_px)
         if self.weights.coarse_style:
             self.coarse_grams = self._style_grams(files, recipe.style_short_side_px // 2)
+        if self.weights.quarters:
+            side = min(recipe.size_px, recipe.style_short_side_px) // 2
+            self.unevenness = self._unevenness(files, recipe.style_short_side_px, side)
         if self.weights.lattice or self.weights.cells:
             self.regularities = self._regularities(files, recipe.style_short_side_px)
 
@@ -113,12 +120,15 @@ class Objective:
         return (output[..., rows, columns] - part).abs().mean()
 
     def _quarters(self, found: Features, seen: Features, weights: Tensor) -> Tensor:
-        """The style loss of each quarter of the paintings."""
+        """By how much more the quarters of paintings are off than parts of the pictures are."""
         quarters, seen_quarters = (
-            {layer: losses.quarters(whole) for layer, whole in features.items()}
+            {layer: losses.parts(whole, 2, 2) for layer, whole in features.items()}
             for features in (found, seen)
         )
-        return self._style(quarters, seen_quarters, self.grams, weights.repeat_interleave(4, dim=0))
+        weights = weights.repeat_interleave(4, dim=0)
+        distances = _style_distances(quarters, seen_quarters, self.grams, weights)
+        excess = F.relu(distances - UNEVEN_SHARE * (weights @ self.unevenness))
+        return (excess * (weights @ self.emphases)).mean()
 
     def _coarse_style(self, sample: Sample, output: Tensor, asks_original: bool) -> Tensor:
         """The style loss of paintings and pictures at half of their size."""
@@ -144,6 +154,26 @@ class Objective:
             for layer, features in self.features(picture[None].to(self.device)).items():
                 grams.setdefault(layer, []).append(losses.gram_matrix(features))
         return {layer: torch.cat(matrices) for layer, matrices in grams.items()}
+
+    @torch.no_grad()
+    def _unevenness(self, files: list[Path], short_side_px: int, side_px: int) -> Tensor:
+        """(S,): how far parts of a picture, squares, are from its own style on average.
+
+        0 for the photo's own, of which the part that is painted is seen.
+        """
+        found = [torch.zeros(1, device=self.device)]
+        for style, file in enumerate(files):
+            picture = load_picture(file, short_side=short_side_px)
+            rows, columns = (side // side_px for side in picture.shape[1:])
+            picture = picture[None, :, : rows * side_px, : columns * side_px].to(self.device)
+            parts = {
+                layer: losses.parts(whole, rows, columns)
+                for layer, whole in self.features(picture).items()
+            }
+            weights = torch.zeros(rows * columns, len(files) + 1, device=self.device)
+            weights[:, style + 1] = 1
+            found.append(_style_distances(parts, {}, self.grams, weights).mean()[None])
+        return torch.cat(found)
 
     def _regularities(self, files: list[Path], short_side_px: int) -> Tensor:
         """(S,): that of the style pictures; of photos, which `original` stands for, none."""

@@ -32,7 +32,8 @@ class Weights:
     coarse_style: float = 0.0
     """Style once more, of paintings and pictures at half of their size: larger strokes."""
     quarters: float = 0.0
-    """Style once more, of each quarter of the paintings: so that no part stays bare."""
+    """How much further quarters of paintings are from the style than such parts of the picture are,
+    so that none stays bare."""
     frame_difference: float = 0.0
     """Between frames of `clips`, paint changes no more than the film does."""
     lattice: float = 0.0
