@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -79,6 +79,44 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise TrainError(f"{path} is not a checkpoint of rtstyle: {error}") from error
     return Checkpoint(step, recipe, groups["model"], groups["average"], groups["optimizer"], random)
+
+
+def mean(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
+    """The last checkpoint, but with the mean weights of all ("model soups", Wortsman et al. 2022).
+
+    They must be of one descent, as states of one run are, or runs that began with the same weights.
+
+    Raises:
+        TrainError: they are of other generators or other styles.
+    """
+    last = checkpoints[-1]
+    for other in checkpoints:
+        if _kind(other) != _kind(last):
+            raise TrainError(
+                "the checkpoints have no mean: their generators or styles differ",
+                "weights can be averaged only where each has its counterpart",
+                "name states of one run, or of runs that began with the same weights",
+            )
+
+    def means(groups: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+        stacked = {name: torch.stack([group[name] for group in groups]) for name in groups[-1]}
+        return {
+            name: values.mean(dim=0) if values.is_floating_point() else values[-1]
+            for name, values in stacked.items()
+        }
+
+    return replace(
+        last,
+        model=means([each.model for each in checkpoints]),
+        average=means([each.average for each in checkpoints]),
+    )
+
+
+def _kind(checkpoint: Checkpoint) -> tuple[object, ...]:
+    """What must be the same for weights to correspond: shapes, and whose styles they are."""
+    styles = [style["name"] for style in checkpoint.recipe.get("styles", [])]
+    shapes = {name: values.shape for name, values in checkpoint.average.items()}
+    return styles, shapes, set(checkpoint.model)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ import typer
 
 from rtstyle.cli.grouped import grouped
 
-from . import domain, export, graph, pairs, perceptual, pointillism, style
+from . import domain, export, graph, mean, pairs, perceptual, pointillism, style
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +24,7 @@ def commands() -> None:
 
 app.command()(style.style)
 app.command()(grouped(perceptual.perceptual))
+app.command()(mean.mean)
 app.command()(export.export)
 app.command()(graph.graph)
 app.command()(pointillism.pointillism)
