@@ -34,8 +34,10 @@ def test_the_mean_is_of_the_weights_and_all_else_is_the_last_ones() -> None:
 
 @pytest.mark.parametrize("other", [checkpoint(1.0, 5, style="b"), checkpoint(1.0, 5, size=4)])
 def test_weights_without_a_counterpart_have_no_mean(other: Checkpoint) -> None:
-    with pytest.raises(TrainError, match="generators or styles differ"):
-        mean([checkpoint(1.0, 5), other])
+    one = checkpoint(1.0, 5)
+    for stranger in (other, replace(one, model=other.model, recipe=other.recipe)):
+        with pytest.raises(TrainError, match="generators or styles differ"):
+            mean([one, stranger])
 
 
 def test_the_command_writes_a_checkpoint(

@@ -170,6 +170,28 @@ def test_emphasis_weighs_the_style_terms_of_one_style(
     torch.testing.assert_close(strong["content"], plain["content"])
 
 
+def test_quarters_punish_what_is_bare_and_not_what_varies_as_the_picture_does(
+    make_run: Callable[..., PerceptualRun], data: Path
+) -> None:
+    run = make_run(weights=Weights(quarters=1.0))
+    picture = load_picture(data / "styles/a.png", short_side=64)[None, :, :32, :32]
+
+    def quarters(painting: torch.Tensor) -> float:
+        class Painter:
+            net = run.model.net
+
+            def __call__(self, image: torch.Tensor, *_: object) -> torch.Tensor:
+                return painting.expand(len(image), -1, -1, -1)
+
+        photos = run.photos.batch(2, torch.Generator().manual_seed(5))
+        sample = Sample(photos, torch.eye(2)[[1, 1]], torch.zeros(2, 32, 32, 2))
+        return run.objective.terms(Painter(), sample, False)["quarters"].item()  # type: ignore
+
+    half_bare = picture.clone()
+    half_bare[..., 16:, :] = 0.5
+    assert quarters(half_bare) > 1.5 * quarters(picture)
+
+
 def test_steadiness_weighs_what_lowers_flicker(
     make_run: Callable[..., PerceptualRun], data: Path
 ) -> None:

@@ -54,7 +54,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         raise SinkError(
             f"cannot write the checkpoint {path}",
             str(error),
-            "make room there, then go on with --resume",
+            "make room there and run it again; a training goes on with --resume",
         ) from error
 
 
@@ -115,8 +115,8 @@ def mean(checkpoints: Sequence[Checkpoint]) -> Checkpoint:
 def _kind(checkpoint: Checkpoint) -> tuple[object, ...]:
     """What must be the same for weights to correspond: shapes, and whose styles they are."""
     styles = [style["name"] for style in checkpoint.recipe.get("styles", [])]
-    shapes = {name: values.shape for name, values in checkpoint.average.items()}
-    return styles, shapes, set(checkpoint.model)
+    groups = checkpoint.model, checkpoint.average
+    return styles, [{name: values.shape for name, values in group.items()} for group in groups]
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

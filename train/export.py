@@ -257,7 +257,8 @@ pictures at {recipe.style_short_side_px} px (short side), Adam {recipe.learning_
 decay, averaged weights, seed {recipe.seed}. Loss factors: {factors}.
 Emphasis: {", ".join(emphases) or "none"}. Steadiness: {", ".join(steadier) or "1"}.
 Photos: {", ".join(recipe.photos)} (without {", ".join(recipe.exclude) or "exceptions"}),
-{recipe.plain_share:.0%} of the crops on plain backgrounds, {recipe.soft_share:.0%} soft;
+{recipe.plain_share:.0%} of the crops on plain backgrounds, {recipe.soft_share:.0%} soft,
+{recipe.recoloured_share:.0%} in other colours;
 films: {", ".join(recipe.clips) or "none"}; features: VGG16.
 History: {"; ".join(recipe.history) or "nothing, weights at random"}.
 

@@ -81,12 +81,13 @@ class Objective:
             painted = model(torch.cat([image, disturbed]), weights.repeat(2, 1), grains)
             output, disturbed_output = painted.float().chunk(2)
             found = self.features(output)
+        own = seen if asks_original else {}
         content = losses.content_distance(found[CONTENT_LAYER], seen[CONTENT_LAYER], importance)
         pixels = (output - image).abs().mean(dim=(1, 2, 3))
         steadiness = weights @ self.steadiness
         terms = {
             "content": content.mean(),
-            "style": self._style(found, seen if asks_original else {}, self.grams, weights),
+            "style": self._style(found, own, self.grams, weights),
             "total_variation": losses.total_variation(output),
             "stability": losses.compound_regularisation(output, disturbed_output, flow, steadiness),
             "identity": (weights[:, 0] * pixels).mean(),
@@ -94,7 +95,7 @@ class Objective:
         if self.weights.equivariance:
             terms["equivariance"] = self._equivariance(model, sample, output)
         if self.weights.quarters:
-            terms["quarters"] = self._quarters(found, seen if asks_original else {}, weights)
+            terms["quarters"] = self._quarters(found, own, weights)
         if self.weights.coarse_style:
             terms["coarse_style"] = self._coarse_style(sample, output, asks_original)
         period = model.net.config.size_multiple
