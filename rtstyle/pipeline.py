@@ -15,7 +15,7 @@ from .inference import Engine, begin
 from .machine import num_cores
 from .motion import Seen, analyse
 from .passing import Afterimage
-from .sizes import layer_size, processing_size, resize
+from .sizes import processing_size, resize
 from .stage_times import StageTimes
 from .style import ORIGINAL, Style, StyleBank
 from .temporal import DISSOLVE_FRAMES, Fed, feed, smoothed
@@ -163,8 +163,7 @@ class Pipeline:
     ) -> Layer:
         frame_hw = frame.height, frame.width
         with self.times.stage("resize", counts=False):
-            full = paints_faces(controls)
-            pixels = resize(frame.pixels, *(frame_hw if full else layer_size(frame_hw, size_hw)))
+            pixels = resize(frame.pixels, *(frame_hw if paints_faces(controls) else size_hw))
         motion = frame.motion if controls.smooth > 0 else None
         fed = feed(pixels, motion, past, size_hw)
         style, scale = self._style(controls.mix, controls.strength), size_hw[0] / frame.height

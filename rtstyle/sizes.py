@@ -8,10 +8,6 @@ import numpy as np
 from .controls import DEFAULT_SIZE_PX
 from .frame import Pixels
 
-LAYER_FACTOR = 1.5
-"""The painted layer is so many times as high as the painting: where the motion moves it by parts of
-a pixel it blurs, which must be finer than the strokes."""
-
 SLIGHT = 1.51
 """Pictures that get smaller by no more than this are interpolated; widths are rounded."""
 
@@ -20,14 +16,6 @@ def processing_size(height: int, width: int, size_px: int | None) -> tuple[int, 
     """Height and width at which a picture is painted; never larger than the picture itself."""
     target = min(height, size_px or DEFAULT_SIZE_PX)
     return target, max(1, round(width * target / height))
-
-
-def layer_size(frame_hw: tuple[int, int], size_hw: tuple[int, int]) -> tuple[int, int]:
-    """Height and width at which the painted layer is kept and smoothed; at most the frame's."""
-    scale = LAYER_FACTOR * size_hw[0] / frame_hw[0]
-    if scale >= 1:
-        return frame_hw
-    return max(1, round(frame_hw[0] * scale)), max(1, round(frame_hw[1] * scale))
 
 
 def resize(pixels: Pixels, height: int, width: int) -> Pixels:

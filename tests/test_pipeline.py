@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,8 @@ from rtstyle.controls import Controls
 from rtstyle.frame import Frame, Pixels
 from rtstyle.inference.identity import IdentityEngine
 from rtstyle.pipeline import Pipeline
-from rtstyle.sizes import layer_size, resize
+from rtstyle.sizes import resize
+from rtstyle.temporal import smoothed
 
 SIDES = st.integers(1, 90)
 
@@ -46,14 +49,25 @@ def test_fine_noise_is_averaged_away(size_hw: tuple[int, int]) -> None:
     assert resize(noise, *size_hw).std() < 1.3 * noise.std() / factor
 
 
-@pytest.mark.parametrize("frame_hw", [(720, 1280), (1080, 1920), (97, 33)])
-@pytest.mark.parametrize("size_px", [64, 240, 480, 720])
-def test_the_layer_lies_between_painting_and_frame(frame_hw: tuple[int, int], size_px: int) -> None:
-    height = min(size_px, frame_hw[0])
-    size_hw = height, max(1, round(frame_hw[1] * height / frame_hw[0]))
-    layer_hw = layer_size(frame_hw, size_hw)
-    assert size_hw <= layer_hw <= frame_hw
-    assert layer_hw[1] / layer_hw[0] == pytest.approx(frame_hw[1] / frame_hw[0], rel=0.05)
+@pytest.mark.parametrize(
+    ("height", "face_detail", "layer_height"), [(96, False, 64), (48, False, 48), (96, True, 96)]
+)
+def test_the_layer_is_smoothed_as_large_as_it_is_painted(
+    height: int, face_detail: bool, layer_height: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    smoothed_hw: list[tuple[int, ...]] = []
+
+    def spy(fresh: Pixels, *args: Any, **options: Any) -> Pixels:
+        smoothed_hw.append(fresh.shape)
+        return smoothed(fresh, *args, **options)
+
+    monkeypatch.setattr("rtstyle.pipeline.smoothed", spy)
+    pipeline = Pipeline(IdentityEngine(), bank())
+    controls = Controls((("a", 1.0),), size_px=64, face_detail=face_detail)
+    shown = pipeline.process(Frame.still(picture(height)), controls).pixels
+    pipeline.close()
+    assert smoothed_hw == [(layer_height, round(160 * layer_height / height), 3)]
+    assert shown.shape == (height, 160, 3)
 
 
 def test_what_does_not_move_is_held_bit_for_bit_in_a_small_layer() -> None:

@@ -55,8 +55,8 @@ DISSOLVE_FRAMES = 8
 class Fed:
     """What the last frame gave inference to paint, known before it is painted.
 
-    `pixels` (H, W, 3) are at output size, `size_hw` is the size at which they are painted; for
-    `dissolve` more frames nothing is held.
+    `pixels` (H, W, 3) are as large as the layer, `size_hw` is the size at which they are painted;
+    for `dissolve` more frames nothing is held.
     """
 
     pixels: Pixels
@@ -94,7 +94,7 @@ def smoothed(
     holds: bool = True,
     each: Each = map,
 ) -> Pixels:
-    """Blend a new painting with the last one, moved along the flow; all (H, W, 3) at output size.
+    """Blend a new painting with the last one, moved along the flow; all (H, W, 3).
 
     Args:
         fresh: the frame as it came out of inference.
