@@ -19,18 +19,24 @@ def processing_size(height: int, width: int, size_px: int | None) -> tuple[int, 
 
 
 def resize(pixels: Pixels, height: int, width: int) -> Pixels:
-    """Linear interpolation on the way up; on the way down area averaging, where it tells.
+    """Cubic interpolation on the way up; on the way down area averaging, where it tells.
 
-    Halving takes a twentieth of the time of other factors, so it comes first. By a factor of 1.5
-    or less two pixels are averaged by linear interpolation too, five times as fast.
+    Linear interpolation on the way up blurs strokes, for hardly less time. Halving takes a
+    twentieth of the time of other factors, so it comes first. On the way down by a factor of 1.5 or
+    less two pixels are averaged by linear interpolation too, five times as fast.
     """
-    if pixels.shape[:2] == (height, width):
+    before = pixels.shape[:2]
+    if before == (height, width):
         return pixels
-    half_hw = pixels.shape[0] // 2, pixels.shape[1] // 2
-    is_even = pixels.shape[0] % 2 == 0 and pixels.shape[1] % 2 == 0
+    half_hw = before[0] // 2, before[1] // 2
+    is_even = before[0] % 2 == 0 and before[1] % 2 == 0
     if is_even and half_hw[0] >= height and half_hw[1] >= width:
         half = cv2.resize(pixels, half_hw[::-1], interpolation=cv2.INTER_AREA)
         return resize(np.asarray(half, np.uint8), height, width)
-    is_slight = height >= pixels.shape[0] / SLIGHT and width >= pixels.shape[1] / SLIGHT
-    mode = cv2.INTER_LINEAR if is_slight else cv2.INTER_AREA
+    if height >= before[0] and width >= before[1]:
+        mode = cv2.INTER_CUBIC
+    elif height >= before[0] / SLIGHT and width >= before[1] / SLIGHT:
+        mode = cv2.INTER_LINEAR
+    else:
+        mode = cv2.INTER_AREA
     return cv2.resize(pixels, (width, height), interpolation=mode)  # type: ignore[return-value]

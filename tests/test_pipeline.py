@@ -49,6 +49,14 @@ def test_fine_noise_is_averaged_away(size_hw: tuple[int, int]) -> None:
     assert resize(noise, *size_hw).std() < 1.3 * noise.std() / factor
 
 
+@pytest.mark.parametrize("factor", [1.5, 2])
+def test_fine_strokes_stay_strong_in_a_larger_picture(factor: float) -> None:
+    wave = 127 + 100 * np.sin(np.arange(240) * (2 * np.pi / 6))
+    strokes = np.tile(wave.astype(np.uint8)[None, :, None], (120, 1, 3))
+    larger = resize(strokes, round(120 * factor), round(240 * factor))
+    assert larger.std() > 0.93 * strokes.std()
+
+
 @pytest.mark.parametrize(
     ("height", "face_detail", "layer_height"), [(96, False, 64), (48, False, 48), (96, True, 96)]
 )
