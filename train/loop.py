@@ -77,14 +77,10 @@ def learning_rate(recipe: Plan, step: int) -> float:
 
 
 def averaged(model: nn.Module, decay: float) -> AveragedModel:
-    """A running average of the model's weights over a third of its steps so far; paints as in use.
-
-    Over a ninth, single states leave now this wall bare and now that. It never reaches back farther
-    than about 1 / (1 - `decay`) steps.
-    """
+    """A running average of the model's weights, which follows fast at first; paints as in use."""
 
     def follow(means: Any, news: Any, count: Any) -> None:
-        kept = min(decay, (1 + float(count)) / (4 + float(count)))
+        kept = min(decay, (1 + float(count)) / (10 + float(count)))
         get_ema_multi_avg_fn(kept)(means, news, count)
 
     return AveragedModel(model, multi_avg_fn=follow).eval()
