@@ -15,7 +15,7 @@ from .inference import Engine, begin
 from .machine import num_cores
 from .motion import Seen, analyse
 from .passing import Afterimage
-from .sizes import processing_size, resize
+from .sizes import enlarge, processing_size, resize
 from .stage_times import StageTimes
 from .style import ORIGINAL, Style, StyleBank
 from .temporal import DISSOLVE_FRAMES, Fed, feed, smoothed
@@ -149,7 +149,7 @@ class Pipeline:
                 shown.afterimage = Afterimage(shown.pixels)
             shown.pixels = self._under_afterimage(painted, shown, motion)
             with self.times.stage("resize"):
-                return resize(shown.pixels, *frame_hw)
+                return enlarge(shown.pixels, *frame_hw)
 
         return finish
 
@@ -195,7 +195,7 @@ class Pipeline:
             over = shown.afterimage.pixels
             # A finer picture must not lose its strokes at once.
             hw = max(painted.shape[:2], over.shape[:2])
-            return blend(resize(painted, *hw), resize(over, *hw), shown.afterimage.share)
+            return blend(enlarge(painted, *hw), enlarge(over, *hw), shown.afterimage.share)
 
     def _past(self, frame: Frame, controls: Controls) -> tuple[Fed | None, Layer | None]:
         """What was painted last, as far as it says something about this frame."""
@@ -220,7 +220,7 @@ class Pipeline:
             with self.times.stage("inference"):
                 painted = paint()
             with self.times.stage("resize", counts=False):
-                return resize(painted, *fed.pixels.shape[:2])
+                return enlarge(painted, *fed.pixels.shape[:2])
 
         return finish
 

@@ -14,7 +14,7 @@ from rtstyle.controls import Controls
 from rtstyle.frame import Frame, Pixels
 from rtstyle.inference.identity import IdentityEngine
 from rtstyle.pipeline import Pipeline
-from rtstyle.sizes import resize
+from rtstyle.sizes import enlarge, resize
 from rtstyle.temporal import smoothed
 
 SIDES = st.integers(1, 90)
@@ -51,10 +51,16 @@ def test_fine_noise_is_averaged_away(size_hw: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("factor", [1.5, 2])
 def test_fine_strokes_stay_strong_in_a_larger_picture(factor: float) -> None:
-    wave = 127 + 100 * np.sin(np.arange(240) * (2 * np.pi / 6))
+    wave = 127 + 80 * np.sin(np.arange(240) * (2 * np.pi / 6))
     strokes = np.tile(wave.astype(np.uint8)[None, :, None], (120, 1, 3))
-    larger = resize(strokes, round(120 * factor), round(240 * factor))
-    assert larger.std() > 0.93 * strokes.std()
+    size = round(120 * factor), round(240 * factor)
+    assert resize(strokes, *size).std() > 0.93 * strokes.std()
+    assert 1.0 < enlarge(strokes, *size).std() / strokes.std() < 1.2
+
+
+def test_a_painting_of_the_right_size_is_not_touched() -> None:
+    strokes = picture()
+    assert enlarge(strokes, *strokes.shape[:2]) is strokes
 
 
 @pytest.mark.parametrize(
