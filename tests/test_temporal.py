@@ -108,14 +108,16 @@ def test_the_last_painting_moves_along_the_flow() -> None:
     assert (shown[:, 8:-8] == np.roll(past, 6, axis=1)[:, 8:-8]).all()
 
 
-def panned(picture: Pixels, smooth: float = 0.6) -> tuple[Pixels, Pixels]:
+def panned(
+    picture: Pixels, smooth: float = 0.6, by: tuple[float, float] = (0.4, 0.3)
+) -> tuple[Pixels, Pixels]:
     """The last frame of a slow pan over a picture that is painted exactly: fresh and shown."""
     height, width = picture.shape[:2]
     shown = fresh = picture
     for t in range(1, 13):
-        step = np.array([[1, 0, 0.4 * t], [0, 1, 0.3 * t]])
+        step = np.array([[1, 0, by[0] * t], [0, 1, by[1] * t]])
         fresh = np.asarray(cv2.warpAffine(picture, step, (width, height)), np.uint8)
-        shown = smoothed(fresh, motion(flow=(-0.4, -0.3)), shown, smooth)
+        shown = smoothed(fresh, motion(flow=(-by[0], -by[1])), shown, smooth)
     inner = slice(20, -20), slice(20, -20)
     return fresh[inner], shown[inner]
 
@@ -124,6 +126,15 @@ def test_strokes_stay_sharp_where_the_whole_picture_moves() -> None:
     fresh, shown = panned(np.asarray(cv2.blur(random(7), (3, 3)), np.uint8))
     detail, left = (np.std(each - cv2.blur(each, (5, 5)).astype(float)) for each in (fresh, shown))
     assert left > 0.93 * detail
+
+
+@pytest.mark.parametrize(("by", "across"), [((0.4, 0), (1, 5)), ((0, 0.4), (5, 1))])
+def test_strokes_along_a_pan_do_not_become_lines(
+    by: tuple[float, float], across: tuple[int, int]
+) -> None:
+    fresh, shown = panned(np.asarray(cv2.blur(random(7), (3, 3)), np.uint8), 0.8, by)
+    detail, now = (np.std(each - cv2.blur(each, across).astype(float)) for each in (fresh, shown))
+    assert 0.9 * detail < now < 1.06 * detail
 
 
 def test_sharpening_builds_up_no_halos() -> None:

@@ -31,6 +31,11 @@ OVERSHARPENING = 1.5
 DETAIL_PX = 5
 """Detail is what differs from the mean of so many pixels to a side."""
 
+MIN_BLUR, ONE_SIDED = 0.04, 2.0
+"""Where the warp blurs along one axis by at least so much, and so many times as much as along the
+other, as when the camera pans, detail is sharpened along that axis only: else strokes along the
+motion would become bundles of lines."""
+
 SAMPLED_SHARE = 8
 """Of a strip the middle one of so many parts tells how much detail there is."""
 
@@ -128,7 +133,7 @@ def smoothed(
         rows, columns = part
         history: Any = widened(weights[rows], width)[:, columns]
         moved = way.moved(past, part)
-        _sharpen(moved, fresh[part], history, round(most * ONE))
+        _sharpen(moved, fresh[part], history, round(most * ONE), _window(*way.blur(rows)))
         _blend(fresh[part], moved, history, painted[part])
 
     for _ in each(lay_over, _moving_strips(still, painted)):
@@ -171,7 +176,16 @@ def _moving_strips(still: Tiles, like: Pixels) -> Iterator[Part]:
             yield down, slice(moving[0] * width // columns, -(-(moving[-1] + 1) * width // columns))
 
 
-def _sharpen(moved: Pixels, fresh: Pixels, history: Weights, most: int) -> None:
+def _window(along: float, down: float) -> tuple[int, int]:
+    """Width and height over which the mean is taken that detail differs from."""
+    if max(along, down) < MIN_BLUR or max(along, down) <= ONE_SIDED * min(along, down):
+        return DETAIL_PX, DETAIL_PX
+    return (DETAIL_PX, 1) if along > down else (1, DETAIL_PX)
+
+
+def _sharpen(
+    moved: Pixels, fresh: Pixels, history: Weights, most: int, window: tuple[int, int]
+) -> None:
     """Sharpen the last painting, moved, until it has the new one's detail under it, blended.
 
     Detail is lost to the warps and to averaging, more where the strokes of the two differ. Nothing
@@ -184,12 +198,12 @@ def _sharpen(moved: Pixels, fresh: Pixels, history: Weights, most: int) -> None:
     blended = np.empty_like(new)
     _blend(new, old, share, blended)
     followed = cv2.inRange(share, most // 2, most)  # type: ignore[call-overload]
-    lacking = _detail(new, followed) - _detail(blended, followed)
-    gain = OVERSHARPENING * lacking / max(_detail(old, followed) * most / ONE, 1)
+    wanted, there, left = (_detail(each, followed, window) for each in (new, old, blended))
+    gain = OVERSHARPENING * (wanted - left) / max(there * most / ONE, 1)
     if gain < MIN_SHARPENING:
         return
     gain = min(gain, MAX_SHARPENING)
-    mean = cv2.blur(moved, (DETAIL_PX, DETAIL_PX))
+    mean = cv2.blur(moved, window)
     sharp = cv2.addWeighted(moved, 1 + gain, mean, -gain, 0, dst=mean)
     bound = cv2.dilate(fresh, NEIGHBOURS)
     cv2.min(sharp, cv2.max(bound, moved, dst=bound), dst=sharp)
@@ -198,10 +212,10 @@ def _sharpen(moved: Pixels, fresh: Pixels, history: Weights, most: int) -> None:
     cv2.copyTo(sharp, cv2.compare(history, most, cv2.CMP_LE), moved)  # type: ignore[call-overload]
 
 
-def _detail(pixels: Pixels, where: cv2.typing.MatLike) -> float:
+def _detail(pixels: Pixels, where: cv2.typing.MatLike, window: tuple[int, int]) -> float:
     """Levels by which green, most of what is seen, differs from its surroundings on average."""
     green = cv2.extractChannel(pixels, 1)
-    return cv2.mean(cv2.absdiff(green, cv2.blur(green, (DETAIL_PX, DETAIL_PX))), where)[0]
+    return cv2.mean(cv2.absdiff(green, cv2.blur(green, window)), where)[0]
 
 
 def _blend(fresh: Pixels, moved: Pixels, history: Weights, out: Pixels) -> None:

@@ -22,6 +22,9 @@ class Way:
     def __init__(self, flow: NDArray[np.float32], height: int, width: int) -> None:
         small_height, small_width = flow.shape[:2]
         along, down = (cv2.extractChannel(flow, axis) for axis in (0, 1))
+        beside = flow * np.array([width / small_width, height / small_height], np.float32)
+        beside -= np.floor(beside)
+        self._blur = beside * (1 - beside)
         columns, self._left = _places(small_width, width)
         rows, top = _places(small_height, height)
         # Places that are enlarged with the flow need not be added to it at full size. Columns are
@@ -34,7 +37,15 @@ class Way:
         num = len(top)
         self._down[:num] -= top[:, None]
         self._down[-num:] += top[::-1, None]
-        self._width = width
+        self._height, self._width = height, width
+
+    def blur(self, rows: slice) -> tuple[float, float]:
+        """How much `moved` blurs some rows, along them and down: 0 where whole pixels are moved on
+        to others, up to 1/4 half-way between two."""
+        scale = len(self._blur) / self._height
+        top = int(rows.start * scale)
+        part = self._blur[top : max(top + 1, int(rows.stop * scale))]
+        return cv2.mean(part)[:2]  # type: ignore[return-value]
 
     def moved(self, pixels: Pixels, part: Part = EVERYWHERE) -> Pixels:
         """A part of the picture (H, W, 3) from where the flow points."""
