@@ -15,8 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 VALUES = {
-    "container", "controls", "devices", "errors", "finding", "frame", "handoff", "machine", "shelf",
-    "style",
+    "container", "controls", "cpu", "devices", "errors", "finding", "frame", "handoff", "machine",
+    "shelf", "style",
 }  # fmt: skip
 """What travels between stages, or what several of them must agree on."""
 

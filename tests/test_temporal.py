@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from rtstyle import temporal
 from rtstyle.controls import Controls
 from rtstyle.frame import Frame, Motion, Pixels
 from rtstyle.motion import FADE_FRAMES, analyse
@@ -156,16 +157,21 @@ def test_flow_is_scaled_to_the_output() -> None:
 
 
 @pytest.mark.parametrize("size", [(180, 320), (405, 719)])
-def test_on_several_cores_the_picture_is_the_same(size: tuple[int, int]) -> None:
+def test_on_several_cores_the_picture_is_the_same(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     drawn = np.random.default_rng(8)
     fresh, past = (drawn.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(2))
     flow = drawn.normal(0, 3, (*SIZE, 2)).astype(np.float32)
     still = drawn.random((18, 32)) < 0.9
     now = motion(still=still, flow=flow)
-    with ThreadPoolExecutor(4) as threads:
-        shown = smoothed(fresh, now, past, 0.8, each=threads.map)
-    assert (shown == smoothed(fresh, now, past, 0.8)).all()
+    monkeypatch.setattr(temporal, "CORES", 1)
+    shown = smoothed(fresh, now, past, 0.8)
     assert (shown != past).any()
+    for cores in (2, 4):
+        monkeypatch.setattr(temporal, "CORES", cores)
+        with ThreadPoolExecutor(cores) as threads:
+            assert (shown == smoothed(fresh, now, past, 0.8, each=threads.map)).all()
 
 
 def test_still_tiles_are_held_bit_by_bit_and_their_edge_is_soft() -> None:

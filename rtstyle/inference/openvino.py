@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ..cpu import openvino_core
 from ..errors import EngineError
 from ..frame import Pixels
 from ..machine import num_cores
@@ -95,7 +96,7 @@ class OpenVINOEngine:
     def __init__(
         self, path: Path, precision: str | None = None, threads: int | None = None
     ) -> None:
-        self._core = _core()
+        self._core = openvino_core()
         self._threads = threads or num_cores()
         self._options: dict[str, Any] = {
             **self.hint,
@@ -127,7 +128,7 @@ class OpenVINOEngine:
             EngineError: compilation or inference failed.
         """
         job = self._job(pixels, style)
-        return job.end(job.request.infer)
+        return job.end(partial(job.request.infer, share_outputs=True))
 
     def _job(self, pixels: Pixels, style: Style) -> Job:
         height, width = pixels.shape[:2]
@@ -211,25 +212,6 @@ class AheadOpenVINOEngine(OpenVINOEngine):
                 job.request.wait()
         self._under_way.clear()
         super().close()
-
-
-@cache
-def _core() -> ov.Core:
-    """The one `Core`, which lives as long as the process.
-
-    OpenVINO gives the thread that makes its first plan another stack for signals and unmaps it with
-    the last core, whichever thread drops that: the next Ctrl-C was a segmentation fault.
-
-    Raises:
-        EngineError: OpenVINO is missing.
-    """
-    try:
-        import openvino as ov
-    except ImportError as error:
-        raise EngineError(
-            "OpenVINO cannot be imported", str(error), "run: pip install openvino"
-        ) from error
-    return ov.Core()
 
 
 def _metadata(model: ov.Model) -> dict[str, str]:

@@ -8,52 +8,59 @@ reaches past the thing painted: where something has gone, a new one is laid over
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..frame import NEIGHBOURS, Each, Mask, Motion, Pixels
-from .warp import Part, Way, widened
+from ..machine import num_cores
+from .detail import lacking, window
+from .overlay import ONE, Benches, Weights, kept_benches
+from .warp import Way
 
 MIN_FRESH_SHARE = 0.2
 """Of the new painting there is never less where anything moves."""
 
-MIN_SHARPENING, MAX_SHARPENING = 0.05, 1.5
-"""Detail of the last painting is added to it up to this share; less is not worth its time."""
-
-OVERSHARPENING = 1.5
-"""So much more than what is lacking is added, since the clamping takes part of it."""
-
-DETAIL_PX = 5
-"""Detail is what differs from the mean of so many pixels to a side."""
-
-MIN_BLUR, ONE_SIDED = 0.04, 2.0
-"""Where the warp blurs along one axis by at least so much, and so many times as much as along the
-other, as when the camera pans, detail is sharpened along that axis only: else strokes along the
-motion would become bundles of lines."""
-
-SAMPLED_SHARE = 8
-"""Of a strip the middle one of so many parts tells how much detail there is."""
-
 Tiles = NDArray[np.bool_]
 
-Weights = NDArray[np.uint8]
-"""Weights (H, W) in which `ONE` is 1: several times as fast as floats."""
+BAND_TILES = 3
+"""Rows of tiles that are sharpened alike: 120 px at 720p."""
 
-ONE = 255
+CORES = num_cores()
+"""So many strips is a picture cut into, to be smoothed at the same time."""
 
-STRIP_TILES = 3
-"""Rows of tiles that are warped and blended at a time: 120 px at 720p."""
+Strip = list[slice]
+"""Rows of bands of the picture, one below the other, that a core works on."""
 
 SETTLING_SHARE = 0.3
 """Tiles that settle keep so much of the last painting at least: nothing moves there any more."""
 
 DISSOLVE_FRAMES = 8
 """After a change of brush size nothing is held for so long, so that it passes over unseen."""
+
+
+class Band(NamedTuple):
+    """Rows of the picture, and whether anything moves there."""
+
+    rows: slice
+    moves: bool
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """The last painting `pixels` (H, W, 3), the way it went, and how much of it stays.
+
+    `weights` are of the way's grid; where the flow is sure they are `most`, where still, `ONE`.
+    """
+
+    pixels: Pixels
+    way: Way
+    weights: Weights
+    most: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,28 +124,40 @@ def smoothed(
     if still.all():
         return past
     most = 1 - MIN_FRESH_SHARE**smooth ** (1 / 3)
-    share, flow = most * motion.reliable, motion.flow
-    if still.any() or settling.any():
-        hold = _held(still, settling, share.shape)
-        moves: Any = 1 - hold
-        share = hold + moves * share
-        # NumPy takes four times as long to multiply both channels by one.
-        flow = np.asarray(cv2.multiply(flow, cv2.merge([moves] * 2)), np.float32)
+    hold = _held(still, settling, motion.reliable.shape)
+    moves: Mask = 1 - hold
     height, width = past.shape[:2]
-    weights = cv2.resize(_in_bytes(share), (share.shape[1], height), interpolation=cv2.INTER_LINEAR)
-    way = Way(flow, height, width)
-    painted = past.copy() if still.any() else np.empty_like(past)
-
-    def lay_over(part: Part) -> None:
-        rows, columns = part
-        history: Any = widened(weights[rows], width)[:, columns]
-        moved = way.moved(past, part)
-        _sharpen(moved, fresh[part], history, round(most * ONE), _window(*way.blur(rows)))
-        _blend(fresh[part], moved, history, painted[part])
-
-    for _ in each(lay_over, _moving_strips(still, painted)):
+    way, painted = Way(motion.flow, height, width, moves), np.empty_like(past)
+    weights = way.grid.fitted(_in_bytes(hold + moves * (most * motion.reliable)))
+    history = History(past, way, weights, round(most * ONE))
+    # OpenVINO shares the memory of no array that may not be written to.
+    fresh = np.require(fresh, requirements=["C", "W"])
+    bands = _bands(still, height)
+    for band in bands:
+        if not band.moves:
+            painted[band.rows] = past[band.rows]
+    benches = kept_benches(_most_rows(bands), width)
+    lay_over = partial(_lay_over, fresh=fresh, history=history, painted=painted, benches=benches)
+    for _ in each(lay_over, _strips(bands)):
         pass
     return painted
+
+
+def _lay_over(
+    strip: Strip, fresh: Pixels, history: History, painted: Pixels, benches: Benches
+) -> None:
+    """Smooth a strip of the picture, into `painted`."""
+    top, way = strip[0].start, history.way
+    rows = slice(top, strip[-1].stop)
+    with benches.one() as bench:
+        weights = way.grid.enlarged(history.weights, rows, bench.scratch, "weights")
+        cv2.cvtColor(weights, cv2.COLOR_GRAY2RGB, dst=bench.shares[: len(weights)])
+        moved = way.moved(history.pixels, rows, bench.scratch, bench.moved[: len(weights)])
+        parts = [slice(band.start - top, band.stop - top) for band in strip]
+        windows = [window(*way.blur(band)) for band in strip]
+        details = lacking(parts, windows, fresh[rows], moved, weights, history.most)
+        for band, part, detail in zip(strip, parts, details, strict=True):
+            bench.lay(part, fresh[band], painted[band], detail)
 
 
 def _held(still: Tiles, settling: Tiles, shape_hw: tuple[int, ...]) -> Mask:
@@ -160,67 +179,32 @@ def _in_bytes(weights: Mask) -> Weights:
     return np.rint(weights * ONE).astype(np.uint8)
 
 
-def _moving_strips(still: Tiles, like: Pixels) -> Iterator[Part]:
-    """All tiles that moved and one more around them, as rectangles of `like`: rows of tiles.
-
-    A strip with all that is computed for it fits into the cache of a processor core.
-    """
-    rows, columns = still.shape
-    height, width = like.shape[:2]
-    near = cv2.dilate((~still).astype(np.uint8), NEIGHBOURS).astype(np.bool_)
-    for row in range(0, rows, STRIP_TILES):
-        beyond = min(row + STRIP_TILES, rows)
-        moving = np.flatnonzero(near[row:beyond].any(axis=0))
-        if len(moving):
-            down = slice(row * height // rows, beyond * height // rows)
-            yield down, slice(moving[0] * width // columns, -(-(moving[-1] + 1) * width // columns))
+def _bands(still: Tiles, height: int) -> list[Band]:
+    """The picture cut across; what moved or is next to what did is not held."""
+    rows = len(still)
+    near = np.any(cv2.dilate((~still).astype(np.uint8), NEIGHBOURS), axis=1)
+    starts = range(0, rows, BAND_TILES)
+    ends = [*starts[1:], rows]
+    bands = (
+        Band(slice(start * height // rows, end * height // rows), bool(near[start:end].any()))
+        for start, end in zip(starts, ends, strict=True)
+    )
+    return [band for band in bands if band.rows.start < band.rows.stop]
 
 
-def _window(along: float, down: float) -> tuple[int, int]:
-    """Width and height over which the mean is taken that detail differs from."""
-    if max(along, down) < MIN_BLUR or max(along, down) <= ONE_SIDED * min(along, down):
-        return DETAIL_PX, DETAIL_PX
-    return (DETAIL_PX, 1) if along > down else (1, DETAIL_PX)
+def _strips(bands: list[Band]) -> list[Strip]:
+    """One for each core, of about as many bands that moved; more where they do not adjoin."""
+    moving = [band.rows for band in bands if band.moves]
+    most = -(-len(moving) // CORES)
+    strips: list[Strip] = []
+    for rows in moving:
+        if strips and len(strips[-1]) < most and strips[-1][-1].stop == rows.start:
+            strips[-1].append(rows)
+        else:
+            strips.append([rows])
+    return strips
 
 
-def _sharpen(
-    moved: Pixels, fresh: Pixels, history: Weights, most: int, window: tuple[int, int]
-) -> None:
-    """Sharpen the last painting, moved, until it has the new one's detail under it, blended.
-
-    Detail is lost to the warps and to averaging, more where the strokes of the two differ. Nothing
-    grows beyond what the new painting shows within a pixel, so that no halos build up from frame to
-    frame (the clamping of "temporal anti-aliasing", Karis 2014, used the other way round).
-    """
-    rows = max(1, len(moved) // SAMPLED_SHARE)
-    top = (len(moved) - rows) // 2
-    new, old, share = (each[top : top + rows] for each in (fresh, moved, history))
-    blended = np.empty_like(new)
-    _blend(new, old, share, blended)
-    followed = cv2.inRange(share, most // 2, most)  # type: ignore[call-overload]
-    wanted, there, left = (_detail(each, followed, window) for each in (new, old, blended))
-    gain = OVERSHARPENING * (wanted - left) / max(there * most / ONE, 1)
-    if gain < MIN_SHARPENING:
-        return
-    gain = min(gain, MAX_SHARPENING)
-    mean = cv2.blur(moved, window)
-    sharp = cv2.addWeighted(moved, 1 + gain, mean, -gain, 0, dst=mean)
-    bound = cv2.dilate(fresh, NEIGHBOURS)
-    cv2.min(sharp, cv2.max(bound, moved, dst=bound), dst=sharp)
-    cv2.erode(fresh, NEIGHBOURS, dst=bound)
-    cv2.max(sharp, cv2.min(bound, moved, dst=bound), dst=sharp)
-    cv2.copyTo(sharp, cv2.compare(history, most, cv2.CMP_LE), moved)  # type: ignore[call-overload]
-
-
-def _detail(pixels: Pixels, where: cv2.typing.MatLike, window: tuple[int, int]) -> float:
-    """Levels by which green, most of what is seen, differs from its surroundings on average."""
-    green = cv2.extractChannel(pixels, 1)
-    return cv2.mean(cv2.absdiff(green, cv2.blur(green, window)), where)[0]
-
-
-def _blend(fresh: Pixels, moved: Pixels, history: Weights, out: Pixels) -> None:
-    """`history` of `moved` over `fresh`, into `out`; just one of them where it is 0 or `ONE`."""
-    share = cv2.cvtColor(history, cv2.COLOR_GRAY2RGB)
-    kept = cv2.multiply(moved, share, scale=1 / ONE)
-    laid = cv2.multiply(fresh, cv2.bitwise_not(share, share), scale=1 / ONE, dst=share)
-    cv2.add(kept, laid, dst=out)
+def _most_rows(bands: list[Band]) -> int:
+    """So many rows has the longest strip that these bands can ever make."""
+    return -(-len(bands) // CORES) * max(band.rows.stop - band.rows.start for band in bands)

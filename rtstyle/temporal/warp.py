@@ -1,81 +1,127 @@
-"""Pictures moved along the flow, a part at a time: what is computed for it stays in the cache."""
+"""Pictures moved along the flow, some rows at a time."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+import math
+from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from ..frame import Pixels
+from ..frame import Mask, Pixels
 
-Part = tuple[slice, slice]
-"""A rectangle of a picture: its rows and columns."""
+SAMPLING = 4
+"""One in so many rows and columns of the flow tells how much it blurs."""
 
-EVERYWHERE: Part = slice(None), slice(None)
+EVERY_ROW = slice(None)
+
+
+class Scratch:
+    """Memory to be written over each time: new one takes longer to get than to fill."""
+
+    def __init__(self) -> None:
+        self._memory: dict[str, NDArray[Any]] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """An array to be used until the next one of that name is asked for."""
+        num = math.prod(shape)
+        if name not in self._memory or self._memory[name].size < num:
+            self._memory[name] = np.empty(num, dtype)
+        return self._memory[name][:num].reshape(shape)
 
 
 class Way:
-    """Where pixels come from: a flow (h, w, 2) of the small picture for pictures of (H, W)."""
+    """Where pixels come from: a flow (h, w, 2) of the small picture for pictures of (H, W).
 
-    def __init__(self, flow: NDArray[np.float32], height: int, width: int) -> None:
-        small_height, small_width = flow.shape[:2]
-        along, down = (cv2.extractChannel(flow, axis) for axis in (0, 1))
-        beside = flow * np.array([width / small_width, height / small_height], np.float32)
+    `moves` (h, w) is how much of the flow is followed, all of it if None.
+    """
+
+    def __init__(
+        self, flow: NDArray[np.float32], height: int, width: int, moves: Mask | None = None
+    ) -> None:
+        moves = np.ones(flow.shape[:2], np.float32) if moves is None else moves
+        scales = width / flow.shape[1], height / flow.shape[0]
+        sampled = slice(None, None, SAMPLING)
+        beside = (
+            flow[sampled, sampled] * moves[sampled, sampled, None] * np.array(scales, np.float32)
+        )
         beside -= np.floor(beside)
         self._blur = beside * (1 - beside)
-        columns, self._left = _places(small_width, width)
-        rows, top = _places(small_height, height)
-        # Places that are enlarged with the flow need not be added to it at full size. Columns are
-        # enlarged when a part is asked for.
-        along = along * (width / small_width) + columns
-        down = down * (height / small_height) + rows[:, None]
-        size = (small_width, height)
-        self._along = cv2.resize(along, size, interpolation=cv2.INTER_LINEAR)
-        self._down = cv2.resize(down, size, interpolation=cv2.INTER_LINEAR)
-        num = len(top)
-        self._down[:num] -= top[:, None]
-        self._down[-num:] += top[::-1, None]
-        self._height, self._width = height, width
+        self.grid = grid = Grid(scales, height, width)
+        along, down = (
+            grid.fitted(cv2.multiply(cv2.extractChannel(flow, axis), moves, scale=scales[axis]))
+            for axis in (0, 1)
+        )
+        rows, columns = (grid.centres(num) for num in along.shape)
+        # What is enlarged with the flow need not be added to it at full size.
+        self._along, self._down = along + columns, down + rows[:, None]
 
     def blur(self, rows: slice) -> tuple[float, float]:
         """How much `moved` blurs some rows, along them and down: 0 where whole pixels are moved on
         to others, up to 1/4 half-way between two."""
-        scale = len(self._blur) / self._height
+        scale = len(self._blur) / self.grid.height
         top = int(rows.start * scale)
         part = self._blur[top : max(top + 1, int(rows.stop * scale))]
         return cv2.mean(part)[:2]  # type: ignore[return-value]
 
-    def moved(self, pixels: Pixels, part: Part = EVERYWHERE) -> Pixels:
-        """A part of the picture (H, W, 3) from where the flow points."""
-        rows, columns = part
-        low, high, _, _ = cv2.minMaxLoc(self._down[rows])
-        top = int(np.clip(low, 0, len(pixels) - 1))
-        source = pixels[top : max(top, int(high) + 1) + 1]
-        x, y = (widened(each[rows], self._width) for each in (self._along, self._down))
+    def moved(
+        self,
+        pixels: Pixels,
+        rows: slice = EVERY_ROW,
+        scratch: Scratch | None = None,
+        out: Pixels | None = None,
+    ) -> Pixels:
+        """Rows of the picture (H, W, 3) from where the flow points, into `out` if it is given."""
+        scratch = scratch or Scratch()
+        x = self.grid.enlarged(self._along, rows, scratch, "x")
+        y = self.grid.enlarged(self._down, rows, scratch, "y")
+        low, high, _, _ = cv2.minMaxLoc(self._down[self.grid.around(rows)])
+        top = min(max(int(low), 0), len(pixels) - 1)
         y -= top
-        num = len(self._left)
-        x[:, :num] -= self._left
-        x[:, -num:] += self._left[::-1]
+        source = pixels[top : max(top, int(high) + 1) + 1]
         # OpenCV interpolates four channels in less than half the time of three.
-        quads = cv2.cvtColor(source, cv2.COLOR_RGB2RGBA)
-        x, y = x[:, columns], y[:, columns]
-        moved = cv2.remap(quads, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB)  # type: ignore[return-value]
+        quads = scratch.array("source", (*source.shape[:2], 4), np.uint8)
+        cv2.cvtColor(source, cv2.COLOR_RGB2RGBA, dst=quads)
+        moved = scratch.array("moved", (*x.shape, 4), np.uint8)
+        cv2.remap(quads, x, y, cv2.INTER_LINEAR, dst=moved, borderMode=cv2.BORDER_REPLICATE)
+        return cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB, dst=out)  # type: ignore[return-value]
 
 
-def widened(values: NDArray, width: int) -> NDArray:
-    """(rows, w) -> (rows, width), interpolated."""
-    return cv2.resize(values, (width, len(values)), interpolation=cv2.INTER_LINEAR)
+class Grid:
+    """Of a picture (H, W) one value for `factor` rows and columns each, and one more all around.
 
-
-@lru_cache(maxsize=8)
-def _places(num_small: int, num: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Of `num_small` pixels the places among `num`, and by how much these miss at their start.
-
-    Enlarging repeats the first and the last value instead of going on beyond them.
+    The factor is a power of two, so that what is interpolated is the same to the last bit in
+    whichever rows it is asked for. The grid is as fine as the small picture or finer.
     """
-    small = ((np.arange(num_small) + 0.5) * (num / num_small) - 0.5).astype(np.float32)
-    places = cv2.resize(small[None], (num, 1), interpolation=cv2.INTER_LINEAR)[0]
-    return small, (places - np.arange(num))[: -(-num // (2 * num_small))].astype(np.float32)
+
+    def __init__(self, scales: tuple[float, float], height: int, width: int) -> None:
+        self.height, self._width = height, width
+        self._factor = 1 << max(0, int(np.log2(min(scales))))
+
+    def centres(self, num: int) -> NDArray[np.float32]:
+        """Which rows or columns of the picture its `num` are the middle of."""
+        return (np.arange(-1, num - 1, dtype=np.float32) + 0.5) * self._factor - 0.5
+
+    def fitted(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values (h, w) of the small picture, interpolated for this grid."""
+        size = -(-self._width // self._factor), -(-self.height // self._factor)
+        inner = cv2.resize(values, size, interpolation=cv2.INTER_LINEAR)
+        return cv2.copyMakeBorder(inner, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+
+    def around(self, rows: slice) -> slice:
+        """Its rows that some rows of the picture are interpolated from."""
+        start, stop, _ = rows.indices(self.height)
+        return slice(start // self._factor, -(-stop // self._factor) + 2)
+
+    def enlarged(
+        self, values: NDArray[Any], rows: slice, scratch: Scratch, name: str
+    ) -> NDArray[Any]:
+        """Some rows of the picture, interpolated: (rows, W), in the scratch's array of a name."""
+        part, factor = values[self.around(rows)], self._factor
+        shape = factor * part.shape[0], factor * part.shape[1]
+        whole = scratch.array(name, shape, values.dtype)
+        cv2.resize(part, shape[::-1], dst=whole, interpolation=cv2.INTER_LINEAR)
+        start, stop, _ = rows.indices(self.height)
+        first = factor + start % factor
+        return whole[first : first + stop - start, factor : factor + self._width]

@@ -1,0 +1,99 @@
+"""The new painting is laid over the last one as the formula says, in one loop."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rtstyle.cpu import openvino_core
+from rtstyle.errors import EngineError
+from rtstyle.frame import Pixels
+from rtstyle.machine import this_machine
+from rtstyle.temporal import overlay
+from rtstyle.temporal.overlay import BEYOND, ONE, Bench, Detail, kept_benches
+
+ROWS, WIDTH = 24, 50
+
+
+def random(seed: int, rows: int = ROWS) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (rows, WIDTH, 3), dtype=np.uint8)
+
+
+def bench() -> Bench:
+    """One with a last painting, of which every share stays somewhere."""
+    made = Bench(ROWS, WIDTH)
+    made.moved[:] = random(1)
+    made.shares[:] = np.linspace(0, ONE, WIDTH).round().astype(np.uint8)[None, :, None]
+    return made
+
+
+def laid(over: Bench, fresh: Pixels, detail: Detail) -> NDArray[np.float64]:
+    """What the formula says, in double precision and one step at a time."""
+    new, old, share = (each.astype(float) for each in (fresh, over.moved, over.shares))
+    mean = cv2.blur(over.moved, detail.window).astype(float)
+    least = ONE - detail.most
+    sharp = old + detail.gain * np.minimum(1, (ONE - share) / least) * (old - mean)
+    slack = BEYOND * np.abs(old - new)
+    sharp = np.clip(sharp, np.minimum(new, old) - slack, np.maximum(new, old) + slack)
+    return np.clip(new + (sharp - new) * share / ONE, 0, ONE)
+
+
+@pytest.mark.parametrize(
+    "detail", [Detail(0.0, (5, 5), 204), Detail(0.4, (5, 5), 204), Detail(1.5, (5, 1), 150)]
+)
+def test_a_band_is_laid_as_the_formula_says(detail: Detail) -> None:
+    over, fresh, out = bench(), random(2), np.zeros((ROWS, WIDTH, 3), np.uint8)
+    over.lay(slice(0, ROWS), fresh, out, detail)
+    assert np.abs(out - laid(over, fresh, detail)).max() <= 0.501
+
+
+def test_what_is_held_stays_and_what_is_not_followed_is_new_to_the_last_bit() -> None:
+    over, fresh, out = bench(), random(2), np.zeros((ROWS, WIDTH, 3), np.uint8)
+    over.lay(slice(0, ROWS), fresh, out, Detail(1.5, (5, 5), 204))
+    assert (out[:, 0] == fresh[:, 0]).all()
+    assert (out[:, -1] == over.moved[:, -1]).all()
+
+
+def test_bands_of_a_bench_are_laid_each_into_its_own_rows() -> None:
+    over, fresh, out = bench(), random(2), np.zeros((ROWS, WIDTH, 3), np.uint8)
+    for band in (slice(10, 24), slice(0, 10), slice(10, 24)):
+        over.lay(band, fresh[band], out[band], Detail(0, (5, 5), 204))
+    assert np.abs(out - laid(over, fresh, Detail(0, (5, 5), 204))).max() <= 0.501
+
+
+@pytest.mark.skipif("avx2" not in this_machine().cpu_flags, reason="no AVX2: several loops")
+def test_the_formula_is_one_loop_over_the_bytes() -> None:
+    compiled = openvino_core().compile_model(overlay.formula(120, 1280), "CPU")
+    kinds = [
+        node.get_rt_info()["layerType"].astype(str)
+        for node in compiled.get_runtime_model().get_ordered_ops()
+    ]
+    assert sorted(set(kinds)) == ["Input", "Output", "Subgraph"]
+    assert kinds.count("Subgraph") == 1
+
+
+def test_benches_are_used_again_but_by_one_at_a_time() -> None:
+    benches = kept_benches(ROWS, WIDTH)
+    with benches.one() as first, benches.one() as second:
+        assert first is not second
+    with benches.one() as again:
+        assert again in (first, second)
+    assert kept_benches(ROWS, WIDTH) is benches
+
+
+def test_what_openvino_cannot_compile_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def compile_model(self, *args: object) -> None:
+            raise RuntimeError("Exception from src/core.cpp:1\nno such instruction")
+
+    monkeypatch.setattr(overlay, "openvino_core", Broken)
+    with pytest.raises(EngineError, match="smooths paintings") as failure:
+        Bench(7, 9).lay(
+            slice(0, 7),
+            random(1, 7)[:, :9].copy(),
+            random(2, 7)[:, :9].copy(),
+            Detail(0, (5, 5), 204),
+        )
+    assert "--smooth 0" in str(failure.value)
