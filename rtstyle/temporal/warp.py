@@ -78,11 +78,10 @@ class Way:
         y = self.grid.enlarged(self._down, rows, scratch, "y")
         low, high, _, _ = cv2.minMaxLoc(self._down[self.grid.around(rows)])
         top = min(max(int(low), 0), len(pixels) - 1)
-        y -= top
-        source = pixels[top : max(top, int(high) + 1) + 1]
+        needed = slice(top, max(top, int(high) + 1) + 1)
         # OpenCV interpolates four channels in less than half the time of three.
-        quads = scratch.array("source", (*source.shape[:2], 4), np.uint8)
-        cv2.cvtColor(source, cv2.COLOR_RGB2RGBA, dst=quads)
+        quads = scratch.array("quads", (*pixels.shape[:2], 4), np.uint8)
+        cv2.cvtColor(pixels[needed], cv2.COLOR_RGB2RGBA, dst=quads[needed])
         moved = scratch.array("moved", (*x.shape, 4), np.uint8)
         cv2.remap(quads, x, y, cv2.INTER_LINEAR, dst=moved, borderMode=cv2.BORDER_REPLICATE)
         return cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB, dst=out)  # type: ignore[return-value]
