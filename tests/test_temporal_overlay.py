@@ -29,38 +29,41 @@ def bench() -> Bench:
     return made
 
 
-def laid(over: Bench, fresh: Pixels, detail: Detail) -> NDArray[np.float64]:
+def laid(over: Bench, fresh: Pixels, detail: Detail, most: int) -> NDArray[np.float64]:
     """What the formula says, in double precision and one step at a time."""
-    new, old, share = (each.astype(float) for each in (fresh, over.moved, over.shares))
-    mean = cv2.blur(over.moved, detail.window).astype(float)
-    least = ONE - detail.most
-    sharp = old + detail.gain * np.minimum(1, (ONE - share) / least) * (old - mean)
+    new, old, share = (each[detail.rows].astype(float) for each in (fresh, over.moved, over.shares))
+    mean = cv2.blur(over.moved[detail.rows], detail.window).astype(float)
+    sharp = old + detail.gain * np.minimum(1, (ONE - share) / (ONE - most)) * (old - mean)
     slack = BEYOND * np.abs(old - new)
     sharp = np.clip(sharp, np.minimum(new, old) - slack, np.maximum(new, old) + slack)
     return np.clip(new + (sharp - new) * share / ONE, 0, ONE)
 
 
-@pytest.mark.parametrize(
-    "detail", [Detail(0.0, (5, 5), 204), Detail(0.4, (5, 5), 204), Detail(1.5, (5, 1), 150)]
-)
-def test_a_band_is_laid_as_the_formula_says(detail: Detail) -> None:
+@pytest.mark.parametrize(("gain", "window", "most"), [(0, (5, 5), 204), (1.5, (5, 1), 150)])
+def test_paintings_are_laid_as_the_formula_says(
+    gain: float, window: tuple[int, int], most: int
+) -> None:
     over, fresh, out = bench(), random(2), np.zeros((ROWS, WIDTH, 3), np.uint8)
-    over.lay(slice(0, ROWS), fresh, out, detail)
-    assert np.abs(out - laid(over, fresh, detail)).max() <= 0.501
+    detail = Detail(slice(0, ROWS), gain, window)
+    over.lay(fresh, out, [detail], most)
+    assert np.abs(out - laid(over, fresh, detail, most)).max() <= 0.501
+
+
+def test_each_band_has_its_own_detail_and_fewer_rows_are_laid_as_well() -> None:
+    over, fresh = bench(), random(2)
+    for rows in (ROWS, 10, ROWS):
+        out = np.zeros((rows, WIDTH, 3), np.uint8)
+        details = [Detail(slice(0, 6), 0, (5, 5)), Detail(slice(6, rows), 1.5, (5, 5))]
+        over.lay(fresh[:rows], out, details, 204)
+        expected = [laid(over, fresh, detail, 204) for detail in details]
+        assert np.abs(out - np.concatenate(expected)).max() <= 0.501
 
 
 def test_what_is_held_stays_and_what_is_not_followed_is_new_to_the_last_bit() -> None:
     over, fresh, out = bench(), random(2), np.zeros((ROWS, WIDTH, 3), np.uint8)
-    over.lay(slice(0, ROWS), fresh, out, Detail(1.5, (5, 5), 204))
+    over.lay(fresh, out, [Detail(slice(0, ROWS), 1.5, (5, 5))], 204)
     assert (out[:, 0] == fresh[:, 0]).all()
     assert (out[:, -1] == over.moved[:, -1]).all()
-
-
-def test_bands_of_a_bench_are_laid_each_into_its_own_rows() -> None:
-    over, fresh, out = bench(), random(2), np.zeros((ROWS, WIDTH, 3), np.uint8)
-    for band in (slice(10, 24), slice(0, 10), slice(10, 24)):
-        over.lay(band, fresh[band], out[band], Detail(0, (5, 5), 204))
-    assert np.abs(out - laid(over, fresh, Detail(0, (5, 5), 204))).max() <= 0.501
 
 
 @pytest.mark.skipif("avx2" not in this_machine().cpu_flags, reason="no AVX2: several loops")
@@ -90,10 +93,5 @@ def test_what_openvino_cannot_compile_is_named(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(overlay, "openvino_core", Broken)
     with pytest.raises(EngineError, match="smooths paintings") as failure:
-        Bench(7, 9).lay(
-            slice(0, 7),
-            random(1, 7)[:, :9].copy(),
-            random(2, 7)[:, :9].copy(),
-            Detail(0, (5, 5), 204),
-        )
+        Bench(7, WIDTH).lay(random(1, 7), random(2, 7), [], 204)
     assert "--smooth 0" in str(failure.value)

@@ -156,8 +156,7 @@ def _lay_over(
         parts = [slice(band.start - top, band.stop - top) for band in strip]
         windows = [window(*way.blur(band)) for band in strip]
         details = lacking(parts, windows, fresh[rows], moved, weights, history.most)
-        for band, part, detail in zip(strip, parts, details, strict=True):
-            bench.lay(part, fresh[band], painted[band], detail)
+        bench.lay(fresh[rows], painted[rows], details, history.most)
 
 
 def _held(still: Tiles, settling: Tiles, shape_hw: tuple[int, ...]) -> Mask:

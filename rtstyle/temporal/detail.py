@@ -70,10 +70,10 @@ def lacking(
     followed = cv2.inRange(share, most // 2, most)  # type: ignore[call-overload]
     inner = slice(beyond, num - beyond) if num > 2 * beyond else slice(0, num)
     details = []
-    for at, each in zip(range(0, len(rows), num), windows, strict=True):
+    for band, at, each in zip(bands, range(0, len(rows), num), windows, strict=True):
         sampled = slice(at + inner.start, at + inner.stop)
         wanted, there, left = cv2.mean(differs[each][sampled], followed[sampled])[:3]
         gain = OVERSHARPENING * (wanted - left) / max(there * most / ONE, 1)
         gain = 0 if gain < MIN_SHARPENING else min(gain, MAX_SHARPENING)
-        details.append(Detail(gain, each, most))
+        details.append(Detail(band, gain, each))
     return details

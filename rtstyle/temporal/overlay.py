@@ -33,14 +33,14 @@ where they agree no detail is lacking, and no halos build up from frame to frame
 
 
 class Detail(NamedTuple):
-    """How what differs from the mean over `window` (width, height) is raised in the last painting.
+    """By how much a band, some of the rows, is sharpened in the last painting.
 
-    By `gain`; less where more than `most` of it stays, and not where it stays as it was.
+    `gain` times what differs from the mean over `window` (width, height) is added.
     """
 
+    rows: slice
     gain: float
     window: tuple[int, int]
-    most: int
 
 
 class Bench:
@@ -55,36 +55,41 @@ class Bench:
             np.empty((rows, width, 3), np.uint8) for _ in range(3)
         )
         self.scratch = Scratch()
-        self._scalars = np.empty((2, 1, 1), np.float32)
-        self._requests: dict[tuple[int, int], ov.InferRequest] = {}
+        self._gains = np.empty((rows, 1), np.float32)
+        self._least = np.empty((1, 1), np.float32)
+        self._requests: dict[int, ov.InferRequest] = {}
 
-    def lay(self, band: slice, fresh: Pixels, out: Pixels, detail: Detail) -> None:
-        """Lay the new painting over a band of the last one, into `out`; both (rows, width, 3)."""
+    def lay(self, fresh: Pixels, out: Pixels, details: list[Detail], most: int) -> None:
+        """Lay the new painting over the last one, into `out`; both (rows, width, 3).
+
+        Where more than `most` of the last one stays it is sharpened less than `details` say, not at
+        all where it stays as it was.
+        """
         import openvino as ov
 
-        if detail.gain:
-            cv2.blur(self.moved[band], detail.window, dst=self._means[band])
-        least = ONE - detail.most
-        self._scalars[:, 0, 0] = detail.gain / least, least
-        request = self._request(band)
+        self._least[:] = ONE - most
+        for band, gain, window in details:
+            self._gains[band] = gain / (ONE - most)
+            if gain:
+                cv2.blur(self.moved[band], window, dst=self._means[band])
+        request = self._request(len(fresh))
         for name, picture in (("fresh", fresh), ("painted", out)):
             request.set_tensor(name, ov.Tensor(_flat(picture), shared_memory=True))
         request.infer(share_outputs=True)
 
-    def _request(self, band: slice) -> ov.InferRequest:
-        """One that works on a band of the arrays."""
+    def _request(self, rows: int) -> ov.InferRequest:
+        """One that works on so many rows of the arrays."""
         import openvino as ov
 
-        key = band.start, band.stop
-        if key not in self._requests:
-            rows, width = band.stop - band.start, self._means.shape[1]
-            self._requests[key] = request = _compiled(rows, width).create_infer_request()
-            arrays = {"moved": self.moved, "mean": self._means, "share": self.shares}
-            tensors = {name: _flat(array[band]) for name, array in arrays.items()}
-            tensors["gain"], tensors["least"] = self._scalars
+        if rows not in self._requests:
+            request = _compiled(rows, self._means.shape[1]).create_infer_request()
+            pictures = {"moved": self.moved, "mean": self._means, "share": self.shares}
+            tensors = {name: _flat(array[:rows]) for name, array in pictures.items()}
+            tensors |= {"gain": self._gains[:rows], "least": self._least}
             for name, array in tensors.items():
                 request.set_tensor(name, ov.Tensor(array, shared_memory=True))
-        return self._requests[key]
+            self._requests[rows] = request
+        return self._requests[rows]
 
 
 class Benches:
@@ -109,9 +114,9 @@ kept_benches = lru_cache(maxsize=2)(Benches)
 """Those for a size, of the last few."""
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _compiled(rows: int, width: int) -> ov.CompiledModel:
-    """The formula for bands (rows, width, 3), computed by the thread that asks for it.
+    """The formula for pictures (rows, width, 3), computed by the thread that asks for it.
 
     Raises:
         EngineError: OpenVINO is missing or fails.
@@ -132,21 +137,22 @@ def _compiled(rows: int, width: int) -> ov.CompiledModel:
 
 
 def formula(rows: int, width: int) -> ov.Model:
-    """What `Bench.lay` computes of bands (rows, 3 * width), as a model of OpenVINO's."""
+    """What `Bench.lay` computes of (rows, 3 * width), as a model of OpenVINO's."""
     import openvino
     from openvino import opset13
 
     model: Any = openvino.Model
     op: Any = opset13
-    bands = [
+    pictures = [
         op.parameter([rows, 3 * width], np.uint8, name=name)
         for name in ("fresh", "moved", "mean", "share")
     ]
-    scalars = [op.parameter([1, 1], np.float32, name=name) for name in ("gain", "least")]
-    for parameter in (*bands, *scalars):
-        parameter.output(0).tensor.set_names({parameter.get_friendly_name()})
-    fresh, moved, mean, share = (op.convert(band, "f32") for band in bands)
-    gain, least = scalars
+    gain = op.parameter([rows, 1], np.float32, name="gain")
+    least = op.parameter([1, 1], np.float32, name="least")
+    inputs = [*pictures, gain, least]
+    for one in inputs:
+        one.output(0).tensor.set_names({one.get_friendly_name()})
+    fresh, moved, mean, share = (op.convert(picture, "f32") for picture in pictures)
 
     def number(value: float) -> Any:
         return op.constant(value, np.float32)
@@ -161,7 +167,7 @@ def formula(rows: int, width: int) -> ov.Model:
     laid = op.add(op.multiply(bounded, op.multiply(share, number(1 / ONE))), fresh)
     painted = op.convert(op.clamp(op.add(laid, number(0.5)), 0, ONE), "u8")
     painted.output(0).tensor.set_names({"painted"})
-    return model([painted], [*bands, *scalars], "overlay")
+    return model([painted], inputs, "overlay")
 
 
 def _flat(picture: NDArray[Any]) -> NDArray[Any]:
