@@ -11,8 +11,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..frame import Mask, Pixels
 
-SAMPLING = 4
-"""One in so many rows and columns of the flow tells how much it blurs."""
+AVERAGED_PX = 8
+"""The mean of the flow over so many pixels to a side tells how much it blurs: noise of the flow
+would look like blur itself."""
 
 EVERY_ROW = slice(None)
 
@@ -42,17 +43,13 @@ class Way:
     ) -> None:
         moves = np.ones(flow.shape[:2], np.float32) if moves is None else moves
         scales = width / flow.shape[1], height / flow.shape[0]
-        sampled = slice(None, None, SAMPLING)
-        beside = (
-            flow[sampled, sampled] * moves[sampled, sampled, None] * np.array(scales, np.float32)
-        )
-        beside -= np.floor(beside)
-        self._blur = beside * (1 - beside)
-        self.grid = grid = Grid(scales, height, width)
-        along, down = (
-            grid.fitted(cv2.multiply(cv2.extractChannel(flow, axis), moves, scale=scales[axis]))
+        shifts = [
+            cv2.multiply(cv2.extractChannel(flow, axis), moves, scale=scales[axis])
             for axis in (0, 1)
-        )
+        ]
+        self._blurs = [_blur(shift) for shift in shifts]
+        self.grid = grid = Grid(scales, height, width)
+        along, down = (grid.fitted(shift) for shift in shifts)
         rows, columns = (grid.centres(num) for num in along.shape)
         # What is enlarged with the flow need not be added to it at full size.
         self._along, self._down = along + columns, down + rows[:, None]
@@ -60,10 +57,10 @@ class Way:
     def blur(self, rows: slice) -> tuple[float, float]:
         """How much `moved` blurs some rows, along them and down: 0 where whole pixels are moved on
         to others, up to 1/4 half-way between two."""
-        scale = len(self._blur) / self.grid.height
-        top = int(rows.start * scale)
-        part = self._blur[top : max(top + 1, int(rows.stop * scale))]
-        return cv2.mean(part)[:2]  # type: ignore[return-value]
+        along, down = (
+            float(blur[_share(len(blur), rows, self.grid.height)].mean()) for blur in self._blurs
+        )
+        return along, down
 
     def moved(
         self,
@@ -124,3 +121,17 @@ class Grid:
         start, stop, _ = rows.indices(self.height)
         first = factor + start % factor
         return whole[first : first + stop - start, factor : factor + self._width]
+
+
+def _blur(shift: NDArray[Any]) -> NDArray[np.float32]:
+    """How much pixels shifted so far (h, w) are blurred, over squares of the small picture."""
+    height, width = (max(1, side // AVERAGED_PX) for side in shift.shape)
+    beside: NDArray[Any] = cv2.resize(shift, (width, height), interpolation=cv2.INTER_AREA)
+    beside -= np.floor(beside)
+    return beside * (1 - beside)
+
+
+def _share(num: int, rows: slice, height: int) -> slice:
+    """Which of `num` rows show what some rows of the picture show, one at least."""
+    top = rows.start * num // height
+    return slice(top, max(top + 1, rows.stop * num // height))
