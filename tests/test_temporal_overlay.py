@@ -12,7 +12,7 @@ from rtstyle.errors import EngineError
 from rtstyle.frame import Pixels
 from rtstyle.machine import this_machine
 from rtstyle.temporal import overlay
-from rtstyle.temporal.overlay import BEYOND, ONE, Bench, Detail, kept_benches
+from rtstyle.temporal.overlay import ONE, Bench, Detail, Weights, kept_benches
 
 ROWS, WIDTH = 24, 50
 
@@ -21,22 +21,27 @@ def random(seed: int, rows: int = ROWS) -> Pixels:
     return np.random.default_rng(seed).integers(0, 256, (rows, WIDTH, 3), dtype=np.uint8)
 
 
+WEIGHTS: Weights = np.repeat(
+    np.linspace(0, ONE, WIDTH).round().astype(np.uint8)[None], ROWS, axis=0
+)
+"""Every share of the last painting stays somewhere."""
+
+
 def bench() -> Bench:
-    """One with a last painting, of which every share stays somewhere."""
     made = Bench(ROWS, WIDTH)
     made.moved[:] = random(1)
-    made.shares[:] = np.linspace(0, ONE, WIDTH).round().astype(np.uint8)[None, :, None]
     return made
 
 
 def laid(over: Bench, fresh: Pixels, detail: Detail, most: int) -> NDArray[np.float64]:
     """What the formula says, in double precision and one step at a time."""
-    new, old, share = (each[detail.rows].astype(float) for each in (fresh, over.moved, over.shares))
+    new, old = (each[detail.rows].astype(float) for each in (fresh, over.moved))
+    share = WEIGHTS[detail.rows][..., None].astype(float)
     mean = cv2.blur(over.moved[detail.rows], detail.window).astype(float)
     sharp = old + detail.gain * np.minimum(1, (ONE - share) / (ONE - most)) * (old - mean)
-    slack = BEYOND * np.abs(old - new)
-    sharp = np.clip(sharp, np.minimum(new, old) - slack, np.maximum(new, old) + slack)
-    return np.clip(new + (sharp - new) * share / ONE, 0, ONE)
+    highest, lowest = (way(fresh[detail.rows], np.ones((3, 3))) for way in (cv2.dilate, cv2.erode))
+    sharp = np.clip(sharp, np.minimum(lowest, old), np.maximum(highest, old))
+    return new + (sharp - new) * share / ONE
 
 
 @pytest.mark.parametrize(("gain", "window", "most"), [(0, (5, 5), 204), (1.5, (5, 1), 150)])
@@ -45,7 +50,7 @@ def test_paintings_are_laid_as_the_formula_says(
 ) -> None:
     over, fresh, out = bench(), random(2), np.zeros((ROWS, WIDTH, 3), np.uint8)
     detail = Detail(slice(0, ROWS), gain, window)
-    over.lay(fresh, out, [detail], most)
+    over.lay(fresh, out, [detail], WEIGHTS, most)
     assert np.abs(out - laid(over, fresh, detail, most)).max() <= 0.501
 
 
@@ -54,14 +59,14 @@ def test_each_band_has_its_own_detail_and_fewer_rows_are_laid_as_well() -> None:
     for rows in (ROWS, 10, ROWS):
         out = np.zeros((rows, WIDTH, 3), np.uint8)
         details = [Detail(slice(0, 6), 0, (5, 5)), Detail(slice(6, rows), 1.5, (5, 5))]
-        over.lay(fresh[:rows], out, details, 204)
+        over.lay(fresh[:rows], out, details, WEIGHTS[:rows], 204)
         expected = [laid(over, fresh, detail, 204) for detail in details]
         assert np.abs(out - np.concatenate(expected)).max() <= 0.501
 
 
 def test_what_is_held_stays_and_what_is_not_followed_is_new_to_the_last_bit() -> None:
     over, fresh, out = bench(), random(2), np.zeros((ROWS, WIDTH, 3), np.uint8)
-    over.lay(fresh, out, [Detail(slice(0, ROWS), 1.5, (5, 5))], 204)
+    over.lay(fresh, out, [Detail(slice(0, ROWS), 1.5, (5, 5))], WEIGHTS, 204)
     assert (out[:, 0] == fresh[:, 0]).all()
     assert (out[:, -1] == over.moved[:, -1]).all()
 
@@ -93,5 +98,5 @@ def test_what_openvino_cannot_compile_is_named(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(overlay, "openvino_core", Broken)
     with pytest.raises(EngineError, match="smooths paintings") as failure:
-        Bench(7, WIDTH).lay(random(1, 7), random(2, 7), [], 204)
+        Bench(7, WIDTH).lay(random(1, 7), random(2, 7), [], WEIGHTS[:7], 204)
     assert "--smooth 0" in str(failure.value)

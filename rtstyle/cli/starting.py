@@ -150,7 +150,6 @@ class Loader(AbstractContextManager["Loader"]):
         Raises:
             RtstyleError: no such style, or the engine cannot be loaded; the source is closed.
         """
-        from rtstyle.cpu import openvino_core
         from rtstyle.face import FaceOptions
         from rtstyle.pipeline import Pipeline
         from rtstyle.sizes import processing_size
@@ -166,8 +165,6 @@ class Loader(AbstractContextManager["Loader"]):
             info = source.info
             face_options = FaceOptions(self._start.look.face_range, live=True)  # type: ignore[arg-type]
             engine.prepare(*processing_size(info.height, info.width, controls.size_px))
-            if controls.smooth > 0:
-                openvino_core()  # Half a second to import: not at the second frame.
         except BaseException:
             source.close()
             raise

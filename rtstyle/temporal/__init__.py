@@ -151,12 +151,11 @@ def _lay_over(
     rows = slice(top, strip[-1].stop)
     with benches.one() as bench:
         weights = way.grid.enlarged(history.weights, rows, bench.scratch, "weights")
-        cv2.cvtColor(weights, cv2.COLOR_GRAY2RGB, dst=bench.shares[: len(weights)])
         moved = way.moved(history.pixels, rows, bench.scratch, bench.moved[: len(weights)])
         parts = [slice(band.start - top, band.stop - top) for band in strip]
         windows = [window(*way.blur(band)) for band in strip]
         details = lacking(parts, windows, fresh[rows], moved, weights, history.most)
-        bench.lay(fresh[rows], painted[rows], details, history.most)
+        bench.lay(fresh[rows], painted[rows], details, weights, history.most)
 
 
 def _held(still: Tiles, settling: Tiles, shape_hw: tuple[int, ...]) -> Mask:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..cpu import openvino_core
 from ..errors import EngineError
-from ..frame import Pixels
+from ..frame import NEIGHBOURS, Pixels
 from .warp import Scratch
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ Weights = NDArray[np.uint8]
 """Weights (H, W) in which `ONE` is 1: several times as fast as floats."""
 
 ONE = 255
-
-BEYOND = 0.55
-"""Sharpening takes a value beyond those of both paintings by up to so much of their difference:
-where they agree no detail is lacking, and no halos build up from frame to frame."""
 
 
 class Detail(NamedTuple):
@@ -46,32 +42,37 @@ class Detail(NamedTuple):
 class Bench:
     """What one core works at: arrays for up to so many rows of the picture, written over each time.
 
-    `moved` (rows, width, 3) is for the last painting, `shares` for how much of it stays: `Weights`
-    for each channel.
+    `moved` (rows, width, 3) is for the last painting.
     """
 
     def __init__(self, rows: int, width: int) -> None:
-        self.moved, self.shares, self._means = (
-            np.empty((rows, width, 3), np.uint8) for _ in range(3)
-        )
+        arrays = (np.empty((rows, width, 3), np.uint8) for _ in range(5))
+        self.moved, self._means, self._shares, self._highest, self._lowest = arrays
         self.scratch = Scratch()
         self._gains = np.empty((rows, 1), np.float32)
         self._least = np.empty((1, 1), np.float32)
         self._requests: dict[int, ov.InferRequest] = {}
 
-    def lay(self, fresh: Pixels, out: Pixels, details: list[Detail], most: int) -> None:
-        """Lay the new painting over the last one, into `out`; both (rows, width, 3).
+    def lay(
+        self, fresh: Pixels, out: Pixels, details: list[Detail], weights: Weights, most: int
+    ) -> None:
+        """Lay the new painting over `weights` of the last one, into `out`; both (rows, width, 3).
 
-        Where more than `most` of the last one stays it is sharpened less than `details` say, not at
-        all where it stays as it was.
+        Where more than `most` of the last one stays it is sharpened less than `details` say, and
+        not at all where it is held. Nothing grows beyond what the new painting shows within a
+        pixel, so that no halos build up from frame to frame (the clamping of "temporal
+        anti-aliasing", Karis 2014, used the other way round).
         """
         import openvino as ov
 
+        cv2.cvtColor(weights, cv2.COLOR_GRAY2RGB, dst=self._shares[: len(weights)])
         self._least[:] = ONE - most
         for band, gain, window in details:
             self._gains[band] = gain / (ONE - most)
             if gain:
                 cv2.blur(self.moved[band], window, dst=self._means[band])
+                cv2.dilate(fresh[band], NEIGHBOURS, dst=self._highest[band])
+                cv2.erode(fresh[band], NEIGHBOURS, dst=self._lowest[band])
         request = self._request(len(fresh))
         for name, picture in (("fresh", fresh), ("painted", out)):
             request.set_tensor(name, ov.Tensor(_flat(picture), shared_memory=True))
@@ -83,7 +84,13 @@ class Bench:
 
         if rows not in self._requests:
             request = _compiled(rows, self._means.shape[1]).create_infer_request()
-            pictures = {"moved": self.moved, "mean": self._means, "share": self.shares}
+            pictures = {
+                "moved": self.moved,
+                "mean": self._means,
+                "share": self._shares,
+                "highest": self._highest,
+                "lowest": self._lowest,
+            }
             tensors = {name: _flat(array[:rows]) for name, array in pictures.items()}
             tensors |= {"gain": self._gains[:rows], "least": self._least}
             for name, array in tensors.items():
@@ -145,27 +152,25 @@ def formula(rows: int, width: int) -> ov.Model:
     op: Any = opset13
     pictures = [
         op.parameter([rows, 3 * width], np.uint8, name=name)
-        for name in ("fresh", "moved", "mean", "share")
+        for name in ("fresh", "moved", "mean", "share", "highest", "lowest")
     ]
     gain = op.parameter([rows, 1], np.float32, name="gain")
     least = op.parameter([1, 1], np.float32, name="least")
     inputs = [*pictures, gain, least]
     for one in inputs:
         one.output(0).tensor.set_names({one.get_friendly_name()})
-    fresh, moved, mean, share = (op.convert(picture, "f32") for picture in pictures)
+    fresh, moved, mean, share, highest, lowest = (op.convert(each, "f32") for each in pictures)
 
     def number(value: float) -> Any:
         return op.constant(value, np.float32)
 
-    # In this order OpenVINO makes one loop of it all; in others two or three, at a third the speed.
+    # OpenVINO makes one loop of it all in this order, in some others three.
     gains = op.multiply(gain, op.minimum(op.subtract(number(ONE), share), least))
-    differs = op.subtract(moved, fresh)
-    sharpened = op.add(differs, op.multiply(gains, op.subtract(moved, mean)))
-    behind, further = (op.multiply(differs, number(by)) for by in (-BEYOND, 1 + BEYOND))
-    highest = op.maximum(behind, further)
-    bounded = op.maximum(op.minimum(highest, sharpened), op.subtract(differs, highest))
-    laid = op.add(op.multiply(bounded, op.multiply(share, number(1 / ONE))), fresh)
-    painted = op.convert(op.clamp(op.add(laid, number(0.5)), 0, ONE), "u8")
+    sharp = op.add(moved, op.multiply(gains, op.subtract(moved, mean)))
+    sharp = op.minimum(sharp, op.maximum(highest, moved))
+    sharp = op.maximum(sharp, op.minimum(lowest, moved))
+    history = op.multiply(op.subtract(sharp, fresh), op.multiply(share, number(1 / ONE)))
+    painted = op.convert(op.add(op.add(fresh, history), number(0.5)), "u8")
     painted.output(0).tensor.set_names({"painted"})
     return model([painted], inputs, "overlay")
 
