@@ -12,7 +12,7 @@ SLIGHT = 1.51
 """Pictures that get smaller by no more than this are interpolated; widths are rounded."""
 
 
-SHARPENING = 0.2
+SHARPENING = 0.3
 """So much of a painting's finest detail is added before it is enlarged: more flickers too much."""
 
 

@@ -38,7 +38,7 @@ def laid(over: Bench, fresh: Pixels, detail: Detail, most: int) -> NDArray[np.fl
     new, old = (each[detail.rows].astype(float) for each in (fresh, over.moved))
     share = WEIGHTS[detail.rows][..., None].astype(float)
     mean = cv2.blur(over.moved[detail.rows], detail.window).astype(float)
-    sharp = old + detail.gain * np.minimum(1, (ONE - share) / (ONE - most)) * (old - mean)
+    sharp = old + detail.gain * (share <= most) * (old - mean)
     highest, lowest = (way(fresh[detail.rows], np.ones((3, 3))) for way in (cv2.dilate, cv2.erode))
     sharp = np.clip(sharp, np.minimum(lowest, old), np.maximum(highest, old))
     return new + (sharp - new) * share / ONE

@@ -14,7 +14,7 @@ from .overlay import ONE, Detail, Weights
 MIN_SHARPENING, MAX_SHARPENING = 0.05, 1.5
 """Detail of the last painting is added to it up to this share; less is not worth its time."""
 
-OVERSHARPENING = 1.4
+OVERSHARPENING = 1.45
 """So much more than what is lacking is added, since the clamping takes part of it."""
 
 DETAIL_PX = 5

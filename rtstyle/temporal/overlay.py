@@ -50,7 +50,6 @@ class Bench:
         self.moved, self._means, self._shares, self._highest, self._lowest = arrays
         self.scratch = Scratch()
         self._gains = np.empty((rows, 1), np.float32)
-        self._least = np.empty((1, 1), np.float32)
         self._requests: dict[int, ov.InferRequest] = {}
 
     def lay(
@@ -58,19 +57,21 @@ class Bench:
     ) -> None:
         """Lay the new painting over `weights` of the last one, into `out`; both (rows, width, 3).
 
-        Where more than `most` of the last one stays it is sharpened less than `details` say, and
-        not at all where it is held. Nothing grows beyond what the new painting shows within a
-        pixel, so that no halos build up from frame to frame (the clamping of "temporal
-        anti-aliasing", Karis 2014, used the other way round).
+        Where more than `most` of the last one stays it is not sharpened: in what is held in part,
+        too, it would build up. Nothing grows beyond what the new painting shows within a pixel, so
+        that there are no halos (the clamping of "temporal anti-aliasing", Karis 2014, used the
+        other way round).
         """
         import openvino as ov
 
         cv2.cvtColor(weights, cv2.COLOR_GRAY2RGB, dst=self._shares[: len(weights)])
-        self._least[:] = ONE - most
         for band, gain, window in details:
-            self._gains[band] = gain / (ONE - most)
+            self._gains[band] = gain
             if gain:
-                cv2.blur(self.moved[band], window, dst=self._means[band])
+                moved, means = self.moved[band], self._means[band]
+                cv2.blur(moved, window, dst=means)
+                stays = cv2.compare(weights[band], most, cv2.CMP_GT)  # type: ignore[call-overload]
+                cv2.copyTo(moved, stays, means)
                 cv2.dilate(fresh[band], NEIGHBOURS, dst=self._highest[band])
                 cv2.erode(fresh[band], NEIGHBOURS, dst=self._lowest[band])
         request = self._request(len(fresh))
@@ -92,7 +93,7 @@ class Bench:
                 "lowest": self._lowest,
             }
             tensors = {name: _flat(array[:rows]) for name, array in pictures.items()}
-            tensors |= {"gain": self._gains[:rows], "least": self._least}
+            tensors["gain"] = self._gains[:rows]
             for name, array in tensors.items():
                 request.set_tensor(name, ov.Tensor(array, shared_memory=True))
             self._requests[rows] = request
@@ -155,8 +156,7 @@ def formula(rows: int, width: int) -> ov.Model:
         for name in ("fresh", "moved", "mean", "share", "highest", "lowest")
     ]
     gain = op.parameter([rows, 1], np.float32, name="gain")
-    least = op.parameter([1, 1], np.float32, name="least")
-    inputs = [*pictures, gain, least]
+    inputs = [*pictures, gain]
     for one in inputs:
         one.output(0).tensor.set_names({one.get_friendly_name()})
     fresh, moved, mean, share, highest, lowest = (op.convert(each, "f32") for each in pictures)
@@ -164,9 +164,8 @@ def formula(rows: int, width: int) -> ov.Model:
     def number(value: float) -> Any:
         return op.constant(value, np.float32)
 
-    # OpenVINO makes one loop of it all in this order, in some others three.
-    gains = op.multiply(gain, op.minimum(op.subtract(number(ONE), share), least))
-    sharp = op.add(moved, op.multiply(gains, op.subtract(moved, mean)))
+    # OpenVINO makes one loop of it all, but would make several of not much more.
+    sharp = op.add(moved, op.multiply(gain, op.subtract(moved, mean)))
     sharp = op.minimum(sharp, op.maximum(highest, moved))
     sharp = op.maximum(sharp, op.minimum(lowest, moved))
     history = op.multiply(op.subtract(sharp, fresh), op.multiply(share, number(1 / ONE)))
