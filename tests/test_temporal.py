@@ -147,6 +147,27 @@ def test_sharpening_builds_up_no_halos() -> None:
     assert shown.max() <= fresh.max() + 2
 
 
+def test_what_is_held_in_part_does_not_turn_harsh_beside_what_moves() -> None:
+    settling = np.zeros((18, 32), np.bool_)
+    settling[:, :16] = True
+    flow = np.zeros((*SIZE, 2), np.float32)
+    flow[:, 160:] = (-0.4, -0.3)
+    picture = np.asarray(cv2.blur(random(7), (3, 3)), np.uint8)
+    shown, fresh = picture, picture
+    for t in range(60):
+        flickers = np.random.default_rng(t).integers(0, 12, picture.shape, dtype=np.uint8)
+        step = np.array([[1, 0, 0.4 * t], [0, 1, 0.3 * t]])
+        fresh = np.asarray(cv2.warpAffine(picture, step, SIZE[::-1]), np.uint8)
+        fresh[:, :160] = picture[:, :160]
+        fresh = np.asarray(cv2.add(fresh, flickers), np.uint8)
+        shown = smoothed(fresh, motion(flow=flow, settling=settling), shown, 0.8)
+    inner = slice(20, 160), slice(20, 130)
+    detail, now = (
+        np.std(each[inner] - cv2.blur(each[inner], (5, 5)).astype(float)) for each in (fresh, shown)
+    )
+    assert 0.9 * detail < now < 1.05 * detail
+
+
 def test_flow_is_scaled_to_the_output() -> None:
     height, width = 2 * SIZE[0], 2 * SIZE[1]
     past = np.zeros((height, width, 3), np.uint8)
