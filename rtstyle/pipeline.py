@@ -12,16 +12,12 @@ from .controls import Controls
 from .face import FaceOptions, People, needs_whole, paint_faces, paints_faces, wanted_by
 from .frame import Frame, Motion, Pixels
 from .inference import Engine, begin
-from .machine import num_cores
 from .motion import Seen, analyse
 from .passing import Afterimage
 from .sizes import enlarge, processing_size, resize
 from .stage_times import StageTimes
 from .style import ORIGINAL, Style, StyleBank
-from .temporal import DISSOLVE_FRAMES, Fed, feed, smoothed
-
-MAX_THREADS = 4
-"""So many threads follow and smooth a frame at most: it is cut into six parts."""
+from .temporal import CORES, DISSOLVE_FRAMES, Fed, feed, smoothed
 
 EVENNESS = 0.25
 """Paint grows more slowly than a style's share of the vector at first: on average of 23 styles to
@@ -227,7 +223,7 @@ class Pipeline:
 
 def _threads() -> ThreadPoolExecutor:
     """Those that follow and smooth; none starts before it has something to do."""
-    return ThreadPoolExecutor(min(MAX_THREADS, num_cores()), "smoothing")
+    return ThreadPoolExecutor(CORES, "smoothing")
 
 
 class StillsPipeline(Pipeline):

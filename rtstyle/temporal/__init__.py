@@ -30,8 +30,8 @@ Tiles = NDArray[np.bool_]
 BAND_TILES = 3
 """Rows of tiles that are sharpened alike: 120 px at 720p."""
 
-CORES = num_cores()
-"""So many strips is a picture cut into, to be smoothed at the same time."""
+CORES = min(4, num_cores())
+"""So many smooth a picture at the same time, a strip each: of its six bands two at least."""
 
 Strip = list[slice]
 """Rows of bands of the picture, one below the other, that a core works on."""
