@@ -221,7 +221,8 @@ def main() -> None:
     """Compute missing curves, measure, write the results."""
     import torch
 
-    from train.features import best_device, load_features
+    from train.devices import best_device
+    from train.features import load_features
 
     options = parse_options()
     if options.threads:

@@ -20,7 +20,8 @@ from typing import Any
 import torch
 
 from rtstyle.machine import package_versions, this_machine
-from train.features import best_device, load_features
+from train.devices import best_device
+from train.features import load_features
 from train.loop import Paths
 from train.loop import train as train_run
 from train.perceptual import PerceptualRun

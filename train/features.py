@@ -99,11 +99,6 @@ class VGGFeatures(nn.Module):
             pending = divisor
 
 
-def best_device() -> torch.device:
-    """The GPU where torch can use one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def layers_of(weights: dict[str, Tensor]) -> dict[str, int]:
     """Where the feature layers are in the network whose weights these are, named as in it."""
     return VGG19_LAYERS if "16.weight" in weights else LAYERS

@@ -12,6 +12,7 @@ from torch import Tensor
 from . import losses
 from .bank import StyledGenerator
 from .data import load_picture
+from .devices import mixed_precision
 from .features import CONTENT_LAYER, VGGFeatures
 from .recipe import Recipe
 
@@ -74,7 +75,7 @@ class Objective:
         is seldom and costs a fifth more."""
         image, weights, flow, importance, pair = sample
         disturbed = losses.disturb(image, flow)
-        with self._autocast():
+        with mixed_precision(self.device):
             with torch.no_grad():
                 seen = self.features(image, "relu4_3" if asks_original else CONTENT_LAYER)
             grains = _grains(model, flow)
@@ -106,7 +107,7 @@ class Objective:
             allowed = weights @ self.regularities
             terms["cells"] = losses.excess_cell_dependence(output, period, allowed)
         if pair is not None:
-            with self._autocast():
+            with mixed_precision(self.device):
                 painted = model(pair, weights[:1].repeat(2, 1)).float()
             terms["frame_difference"] = steadiness[0] * losses.frame_difference(painted, pair)
         return terms
@@ -116,7 +117,7 @@ class Objective:
         multiple = model.net.config.size_multiple
         size = int(output.shape[2] * CROP_SHARE) // multiple * multiple
         rows, columns = losses.random_crop(output, size, multiple)
-        with self._autocast():
+        with mixed_precision(self.device):
             part = model(sample.image[..., rows, columns], sample.weights).float()
         return (output[..., rows, columns] - part).abs().mean()
 
@@ -133,7 +134,7 @@ class Objective:
 
     def _coarse_style(self, sample: Sample, output: Tensor, asks_original: bool) -> Tensor:
         """The style loss of paintings and pictures at half of their size."""
-        with self._autocast():
+        with mixed_precision(self.device):
             found = self.features(F.avg_pool2d(output, 2))
             with torch.no_grad():
                 seen = self.features(F.avg_pool2d(sample.image, 2)) if asks_original else {}
@@ -142,9 +143,6 @@ class Objective:
     def _style(self, found: Features, seen: Features, grams: Features, weights: Tensor) -> Tensor:
         """Mean distance from the mixtures (B, S) aimed at, each with the emphasis of its styles."""
         return (_style_distances(found, seen, grams, weights) * (weights @ self.emphases)).mean()
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16)
 
     @torch.no_grad()
     def _style_grams(self, files: list[Path], short_side_px: int) -> Features:

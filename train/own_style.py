@@ -21,10 +21,10 @@ from torch import Tensor
 import rtstyle
 from rtstyle.capture.images import read_image
 from rtstyle.errors import SourceError
-from rtstyle.machine import this_machine
 
 from . import losses
 from .data import PhotoCrops, picture_tensor
+from .devices import mixed_precision
 from .features import CONTENT_LAYER, VGGFeatures
 from .generators import UnshuffleNet
 from .recipe import Weights
@@ -150,7 +150,7 @@ class StyleFit:
     @torch.no_grad()
     def see(self, image: Tensor) -> Tensor:
         """Content features of photos (B, 3, H, W)."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=computes_in_bf16()):
+        with mixed_precision(self.device):
             return self.features(image, until=CONTENT_LAYER)[CONTENT_LAYER]
 
     def losses(self, image: Tensor, seen: Tensor, vector: Tensor) -> dict[str, Tensor]:
@@ -158,7 +158,7 @@ class StyleFit:
 
         `seen` are the photos' content features.
         """
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=computes_in_bf16()):
+        with mixed_precision(self.device):
             output = self.net(image, vector.expand(len(image), -1)).float()
             found = self.features(output)
         period = self.net.config.size_multiple
@@ -210,8 +210,3 @@ def calibrate(features: VGGFeatures, photos: PhotoCrops, device: torch.device) -
     random = torch.Generator().manual_seed(0)
     batches = (photos.batch(2, random).to(device) for _ in range(CALIBRATION_BATCHES))
     features.to(device).calibrate(batches)
-
-
-def computes_in_bf16() -> bool:
-    """Whether bfloat16 is fast here: elsewhere a CPU only imitates it, slower than float32."""
-    return torch.cuda.is_available() or any("bf16" in f for f in this_machine().cpu_flags)

@@ -20,7 +20,8 @@ from rtstyle.shelf import find_generator
 from rtstyle.style import ORIGINAL, Style, StyleBank, load_styles, save_styles
 
 from . import losses
-from .features import best_device, load_features
+from .devices import best_device
+from .features import load_features
 from .fusion import Fusion, style_targets
 from .own_style import (
     SHIPPED_PHOTOS,

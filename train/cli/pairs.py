@@ -26,8 +26,9 @@ def pairs(
     """
     import torch
 
+    from ..devices import best_device
     from ..domains.pairs import load_pairs_recipe, make_pairs
-    from ..features import best_device, load_features
+    from ..features import load_features
 
     plan = load_pairs_recipe(recipe)
     if means.threads:

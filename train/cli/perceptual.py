@@ -25,7 +25,8 @@ def perceptual(
 
     import torch
 
-    from ..features import best_device, load_features
+    from ..devices import best_device
+    from ..features import load_features
     from ..loop import Paths, train
     from ..perceptual import PerceptualRun
     from ..recipe import load_recipe

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .. import losses
+from ..devices import mixed_precision
 from ..features import CONTENT_LAYER, VGGFeatures
 
 
@@ -33,15 +34,15 @@ def paint_by_optimisation(
         features: calibrated.
         options: weights and steps.
     """
-    kind = photos.device.type
-    with torch.no_grad(), torch.autocast(kind, torch.bfloat16):
+    device = photos.device
+    with torch.no_grad(), mixed_precision(device):
         content = features(photos, until=CONTENT_LAYER)[CONTENT_LAYER]
     image = photos.clone().requires_grad_()
     optimizer = torch.optim.Adam([image], lr=options.learning_rate)
     for step in range(options.steps):
         for group in optimizer.param_groups:
             group["lr"] = options.learning_rate * (1 - step / options.steps)
-        with torch.autocast(kind, torch.bfloat16):
+        with mixed_precision(device):
             found = features(image)
         distances = [
             losses.style_distance(losses.gram_matrix(found[layer]), target)

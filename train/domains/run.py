@@ -16,10 +16,10 @@ from ..checkpoint import (
     restore,
     save_checkpoint,
 )
+from ..devices import mixed_precision
 from ..errors import TrainError
 from ..features import VGGFeatures
 from ..loop import Paths, Report, averaged, learning_rate, train
-from ..own_style import computes_in_bf16
 from ..sheet import make_sheet
 from .batches import Batch, PairSet
 from .faces import Faces, read_faces
@@ -103,7 +103,7 @@ class DomainRun:
     ) -> dict[str, float]:
         for group in optimizer.param_groups:
             group["lr"] = player.rate_share * learning_rate(self.recipe, self.step)
-        with torch.autocast(self.process.device.type, torch.bfloat16, enabled=computes_in_bf16()):
+        with mixed_precision(self.process.device):
             terms: dict[str, Tensor] = objective(batch)
         total = torch.stack([player.factors[name] * value for name, value in terms.items()]).sum()
         if not total.isfinite():
@@ -216,7 +216,7 @@ def calibrate(features: VGGFeatures, pairs: PairSet) -> None:
     """Give the features unit rms on the source faces."""
     device = next(features.buffers()).device
     known = pairs.first(min(len(pairs), CALIBRATION_FACES)).source
-    with torch.autocast(device.type, torch.bfloat16, enabled=computes_in_bf16()):
+    with mixed_precision(device):
         features.calibrate(part.to(device) for part in known.split(CALIBRATION_BATCH))
 
 
