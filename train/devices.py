@@ -15,7 +15,7 @@ def best_device() -> torch.device:
 def mixed_precision(device: torch.device) -> torch.autocast:
     """Inside it convolutions are computed in bfloat16 where that is faster than float32.
 
-    A device without instructions for it only imitates it: convolutions then take many times as long.
+    A device without instructions for it only imitates it: that takes many times as long.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=_has_bfloat16(device))
 
