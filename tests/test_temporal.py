@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import Any, cast
@@ -186,6 +186,7 @@ def test_on_several_cores_the_picture_is_the_same(
     flow = drawn.normal(0, 3, (*SIZE, 2)).astype(np.float32)
     still = drawn.random((18, 32)) < 0.9
     now = motion(still=still, flow=flow)
+    monkeypatch.setattr(temporal, "MIN_STRIP_PX", 1)
     monkeypatch.setattr(temporal, "CORES", 1)
     shown = smoothed(fresh, now, past, 0.8)
     assert (shown != past).any()
@@ -193,6 +194,22 @@ def test_on_several_cores_the_picture_is_the_same(
         monkeypatch.setattr(temporal, "CORES", cores)
         with ThreadPoolExecutor(cores) as threads:
             assert (shown == smoothed(fresh, now, past, 0.8, each=threads.map)).all()
+
+
+@pytest.mark.parametrize(("size", "num_parts"), [((240, 427), 1), ((360, 640), 2), ((9, 16), 1)])
+def test_small_pictures_are_not_divided(
+    size: tuple[int, int], num_parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+
+    def each(function: Callable[[Any], Any], parts: Any) -> list[Any]:
+        calls.extend(parts)
+        return [function(part) for part in parts]
+
+    monkeypatch.setattr(temporal, "CORES", 2)
+    fresh, past = plain(90, size), plain(100, size)
+    smoothed(fresh, motion(), past, 0.8, each=each)
+    assert len(calls) == num_parts
 
 
 def test_still_tiles_are_held_bit_by_bit_and_their_edge_is_soft() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rtstyle.temporal.warp import Scratch, Way
+from rtstyle.temporal.scratch import Scratch
+from rtstyle.temporal.warp import Way
 
 
 @pytest.mark.parametrize("size", [(180, 320), (405, 720), (427, 240), (33, 17), (1, 1)])

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from ..frame import NEIGHBOURS, Each, Mask, Motion, Pixels
 from ..machine import num_cores
 from .detail import lacking, window
-from .overlay import ONE, Benches, Weights, kept_benches
+from .overlay import ONE, Bench, Weights, kept_benches
+from .scratch import Pool, Scratch
 from .warp import Way
 
 MIN_FRESH_SHARE = 0.2
@@ -32,6 +33,11 @@ BAND_TILES = 3
 
 CORES = min(4, num_cores())
 """So many smooth a picture at the same time, a strip each: of its six bands two at least."""
+
+MIN_STRIP_PX = 100_000
+"""Smaller strips are not worth another core: their threads would wait for Python's lock."""
+
+SCRATCHES = Pool(Scratch)
 
 Strip = list[slice]
 """Rows of bands of the picture, one below the other, that a core works on."""
@@ -124,27 +130,36 @@ def smoothed(
     if still.all():
         return past
     most = 1 - MIN_FRESH_SHARE**smooth ** (1 / 3)
-    hold = _held(still, settling, motion.reliable.shape)
-    moves: Mask = 1 - hold
-    height, width = past.shape[:2]
-    way, painted = Way(motion.flow, height, width, moves), np.empty_like(past)
-    weights = way.grid.fitted(_in_bytes(hold + moves * (most * motion.reliable)))
-    history = History(past, way, weights, round(most * ONE))
-    # OpenVINO shares the memory of no array that may not be written to.
-    fresh = np.require(fresh, requirements=["C", "W"])
-    bands = _bands(still, height)
+    painted, bands = np.empty_like(past), _bands(still, len(past))
     for band in bands:
         if not band.moves:
             painted[band.rows] = past[band.rows]
-    benches = kept_benches(_most_rows(bands), width)
-    lay_over = partial(_lay_over, fresh=fresh, history=history, painted=painted, benches=benches)
-    for _ in each(lay_over, _strips(bands)):
-        pass
+    # OpenVINO shares the memory of no array that may not be written to.
+    fresh = np.require(fresh, requirements=["C", "W"])
+    benches = kept_benches(_most_rows(bands, past.shape[1]), past.shape[1])
+    with SCRATCHES.one() as scratch:
+        hold = _held(still, settling, motion.reliable.shape, scratch)
+        history = _history(past, motion, hold, most, scratch)
+        lay = partial(_lay_over, fresh=fresh, history=history, painted=painted, benches=benches)
+        for _ in each(lay, _strips(bands, past.shape[1])):
+            pass
     return painted
 
 
+def _history(past: Pixels, motion: Motion, hold: Mask, most: float, scratch: Scratch) -> History:
+    """The last painting, of which `hold` (h, w) stays where it is, and what moved at `most`."""
+    moves = np.subtract(1, hold, out=scratch.array("moves", hold.shape))
+    height, width = past.shape[:2]
+    way = Way(motion.flow, height, width, moves, scratch)
+    share = cv2.multiply(moves, motion.reliable, dst=moves, scale=most)
+    in_bytes = scratch.array("in bytes", hold.shape, np.uint8)
+    cv2.addWeighted(hold, ONE, share, ONE, 0, dst=in_bytes, dtype=cv2.CV_8U)
+    weights = way.grid.fitted(in_bytes, scratch, "weights")
+    return History(past, way, weights, round(most * ONE))
+
+
 def _lay_over(
-    strip: Strip, fresh: Pixels, history: History, painted: Pixels, benches: Benches
+    strip: Strip, fresh: Pixels, history: History, painted: Pixels, benches: Pool[Bench]
 ) -> None:
     """Smooth a strip of the picture, into `painted`."""
     top, way = strip[0].start, history.way
@@ -158,23 +173,20 @@ def _lay_over(
         bench.lay(fresh[rows], painted[rows], details, weights, history.most)
 
 
-def _held(still: Tiles, settling: Tiles, shape_hw: tuple[int, ...]) -> Mask:
+def _held(still: Tiles, settling: Tiles, shape_hw: tuple[int, ...], scratch: Scratch) -> Mask:
     """How much of the last painting stays whatever the flow says, (h, w).
 
     Tiles as weights of pixels: 0 in all that moved, rising within half a tile.
     """
-    height, width = shape_hw
-    ramps = (
-        cv2.resize(tiles.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-        for tiles in (still, still | settling)
-    )
-    stays, calm = (np.clip(2 * ramp - 1, 0, 1) for ramp in ramps)
-    return cv2.addWeighted(stays, 1 - SETTLING_SHARE, calm, SETTLING_SHARE, 0)  # type: ignore[return-value]
-
-
-def _in_bytes(weights: Mask) -> Weights:
-    """Weights from 0 to 1 as numbers from 0 to `ONE`."""
-    return np.rint(weights * ONE).astype(np.uint8)
+    ramps: list[Mask] = []
+    for name, tiles in (("stays", still), ("calm", still | settling)):
+        ramp = scratch.array(name, shape_hw)
+        signs = np.where(tiles, np.float32(1), np.float32(-1))
+        cv2.resize(signs, shape_hw[::-1], dst=ramp, interpolation=cv2.INTER_LINEAR)
+        cv2.threshold(ramp, 0, 1, cv2.THRESH_TOZERO, dst=ramp)
+        ramps.append(ramp)
+    stays, calm = ramps
+    return cv2.addWeighted(stays, 1 - SETTLING_SHARE, calm, SETTLING_SHARE, 0, dst=stays)  # type: ignore[return-value]
 
 
 def _bands(still: Tiles, height: int) -> list[Band]:
@@ -190,10 +202,10 @@ def _bands(still: Tiles, height: int) -> list[Band]:
     return [band for band in bands if band.rows.start < band.rows.stop]
 
 
-def _strips(bands: list[Band]) -> list[Strip]:
+def _strips(bands: list[Band], width: int) -> list[Strip]:
     """One for each core, of about as many bands that moved; more where they do not adjoin."""
     moving = [band.rows for band in bands if band.moves]
-    most = -(-len(moving) // CORES)
+    most = _bands_each(len(moving), _tallest(bands) * width)
     strips: list[Strip] = []
     for rows in moving:
         if strips and len(strips[-1]) < most and strips[-1][-1].stop == rows.start:
@@ -203,6 +215,17 @@ def _strips(bands: list[Band]) -> list[Strip]:
     return strips
 
 
-def _most_rows(bands: list[Band]) -> int:
+def _most_rows(bands: list[Band], width: int) -> int:
     """So many rows has the longest strip that these bands can ever make."""
-    return -(-len(bands) // CORES) * max(band.rows.stop - band.rows.start for band in bands)
+    tallest = _tallest(bands)
+    return tallest * max(_bands_each(num, tallest * width) for num in range(1, len(bands) + 1))
+
+
+def _bands_each(num: int, band_px: int) -> int:
+    """How many of `num` bands of so many pixels a core works on at most."""
+    cores = max(1, min(CORES, num * band_px // MIN_STRIP_PX))
+    return -(-num // cores)
+
+
+def _tallest(bands: list[Band]) -> int:
+    return max(band.rows.stop - band.rows.start for band in bands)

@@ -5,9 +5,7 @@ OpenCV would take ten. OpenVINO makes one loop of the formula, for the processor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 from ..cpu import openvino_core
 from ..errors import EngineError
 from ..frame import NEIGHBOURS, Pixels
-from .warp import Scratch
+from .scratch import Pool, Scratch
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -64,17 +62,18 @@ class Bench:
         """
         import openvino as ov
 
-        cv2.cvtColor(weights, cv2.COLOR_GRAY2RGB, dst=self._shares[: len(weights)])
+        num = len(weights)
+        cv2.cvtColor(weights, cv2.COLOR_GRAY2RGB, dst=self._shares[:num])
         for band, gain, window in details:
             self._gains[band] = gain
             if gain:
-                moved, means = self.moved[band], self._means[band]
-                cv2.blur(moved, window, dst=means)
-                stays = cv2.compare(weights[band], most, cv2.CMP_GT)  # type: ignore[call-overload]
-                cv2.copyTo(moved, stays, means)
+                cv2.blur(self.moved[band], window, dst=self._means[band])
                 cv2.dilate(fresh[band], NEIGHBOURS, dst=self._highest[band])
                 cv2.erode(fresh[band], NEIGHBOURS, dst=self._lowest[band])
-        request = self._request(len(fresh))
+        if any(detail.gain for detail in details):
+            stays = cv2.compare(weights, most, cv2.CMP_GT)  # type: ignore[call-overload]
+            cv2.copyTo(self.moved[:num], stays, self._means[:num])
+        request = self._request(num)
         for name, picture in (("fresh", fresh), ("painted", out)):
             request.set_tensor(name, ov.Tensor(_flat(picture), shared_memory=True))
         request.infer(share_outputs=True)
@@ -100,26 +99,10 @@ class Bench:
         return self._requests[rows]
 
 
-class Benches:
-    """As many as there are cores that work at the same time."""
-
-    def __init__(self, rows: int, width: int) -> None:
-        self._size = rows, width
-        self._free: list[Bench] = []
-
-    @contextmanager
-    def one(self) -> Iterator[Bench]:
-        """One that nobody works at meanwhile."""
-        try:
-            bench = self._free.pop()
-        except IndexError:
-            bench = Bench(*self._size)
-        yield bench
-        self._free.append(bench)
-
-
-kept_benches = lru_cache(maxsize=2)(Benches)
-"""Those for a size, of the last few."""
+@lru_cache(maxsize=2)
+def kept_benches(rows: int, width: int) -> Pool[Bench]:
+    """Those for a size, of the last few."""
+    return Pool(partial(Bench, rows, width))
 
 
 @lru_cache(maxsize=16)

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from ..frame import Mask, Pixels
+from .scratch import Scratch
 
 AVERAGED_PX = 8
 """The mean of the flow over so many pixels to a side tells how much it blurs: noise of the flow
 would look like blur itself."""
 
 EVERY_ROW = slice(None)
-
-
-class Scratch:
-    """Memory to be written over each time: new one takes longer to get than to fill."""
-
-    def __init__(self) -> None:
-        self._memory: dict[str, NDArray[Any]] = {}
-
-    def array(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """An array to be used until the next one of that name is asked for."""
-        num = math.prod(shape)
-        if name not in self._memory or self._memory[name].size < num:
-            self._memory[name] = np.empty(num, dtype)
-        return self._memory[name][:num].reshape(shape)
 
 
 class Way:
@@ -39,20 +25,31 @@ class Way:
     """
 
     def __init__(
-        self, flow: NDArray[np.float32], height: int, width: int, moves: Mask | None = None
+        self,
+        flow: NDArray[np.float32],
+        height: int,
+        width: int,
+        moves: Mask | None = None,
+        scratch: Scratch | None = None,
     ) -> None:
-        moves = np.ones(flow.shape[:2], np.float32) if moves is None else moves
+        scratch = scratch or Scratch()
         scales = width / flow.shape[1], height / flow.shape[0]
-        shifts = [
-            cv2.multiply(cv2.extractChannel(flow, axis), moves, scale=scales[axis])
-            for axis in (0, 1)
-        ]
-        self._blurs = [_blur(shift) for shift in shifts]
         self.grid = grid = Grid(scales, height, width)
-        along, down = (grid.fitted(shift) for shift in shifts)
+        self._blurs: list[NDArray[np.float32]] = []
+        fitted = []
+        for axis, name in enumerate(("along", "down")):
+            shift = cv2.extractChannel(flow, axis, dst=scratch.array("shift", flow.shape[:2]))
+            if moves is None:
+                shift *= scales[axis]
+            else:
+                cv2.multiply(shift, moves, dst=shift, scale=scales[axis])
+            self._blurs.append(_blur(shift))
+            fitted.append(grid.fitted(shift, scratch, name))
+        self._along, self._down = along, down = fitted
         rows, columns = (grid.centres(num) for num in along.shape)
         # What is enlarged with the flow need not be added to it at full size.
-        self._along, self._down = along + columns, down + rows[:, None]
+        along += columns
+        down += rows[:, None]
 
     def blur(self, rows: slice) -> tuple[float, float]:
         """How much `moved` blurs some rows, along them and down: 0 where whole pixels are moved on
@@ -99,11 +96,14 @@ class Grid:
         """Which rows or columns of the picture its `num` are the middle of."""
         return (np.arange(-1, num - 1, dtype=np.float32) + 0.5) * self._factor - 0.5
 
-    def fitted(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values (h, w) of the small picture, interpolated for this grid."""
-        size = -(-self._width // self._factor), -(-self.height // self._factor)
-        inner = cv2.resize(values, size, interpolation=cv2.INTER_LINEAR)
-        return cv2.copyMakeBorder(inner, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    def fitted(self, values: NDArray[Any], scratch: Scratch, name: str) -> NDArray[Any]:
+        """Values (h, w) of the small picture, interpolated: in the scratch's array of a name."""
+        height, width = -(-self.height // self._factor), -(-self._width // self._factor)
+        if values.shape != (height, width):
+            inner = scratch.array("inner", (height, width), values.dtype)
+            values = cv2.resize(values, (width, height), dst=inner, interpolation=cv2.INTER_LINEAR)
+        around = scratch.array(name, (height + 2, width + 2), values.dtype)
+        return cv2.copyMakeBorder(values, 1, 1, 1, 1, cv2.BORDER_REPLICATE, dst=around)
 
     def around(self, rows: slice) -> slice:
         """Its rows that some rows of the picture are interpolated from."""
