@@ -38,6 +38,7 @@ MIN_STRIP_PX = 100_000
 """Smaller strips are not worth another core: their threads would wait for Python's lock."""
 
 SCRATCHES = Pool(Scratch)
+"""One for each picture that is smoothed at the same time."""
 
 Strip = list[slice]
 """Rows of bands of the picture, one below the other, that a core works on."""
