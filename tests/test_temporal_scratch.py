@@ -16,7 +16,9 @@ def test_an_array_is_the_same_memory_until_more_is_needed() -> None:
     assert not np.shares_memory(scratch.array("b", (3, 5)), large)
     larger = scratch.array("a", (10, 10), np.float32)
     assert larger.shape == (10, 10) and not np.shares_memory(larger, large)
-    assert scratch.array("c", (2, 2), np.uint8).dtype == np.uint8
+    in_bytes = scratch.array("a", (2, 2), np.uint8)
+    assert in_bytes.dtype == np.uint8 and not np.shares_memory(in_bytes, larger)
+    assert np.shares_memory(scratch.array("a", (2, 2)), larger)
 
 
 def test_a_pool_hands_out_again_what_nobody_uses() -> None:

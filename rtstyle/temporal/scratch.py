@@ -14,19 +14,19 @@ T = TypeVar("T")
 
 
 class Scratch:
-    """Arrays by name, to be written over each time."""
+    """Arrays by name and type, to be written over each time."""
 
     def __init__(self) -> None:
-        self._memory: dict[str, NDArray[Any]] = {}
+        self._memory: dict[tuple[str, np.dtype[Any]], NDArray[Any]] = {}
 
     def array(
         self, name: str, shape: tuple[int, ...], dtype: DTypeLike = np.float32
     ) -> NDArray[Any]:
-        """An array to be used until the next one of that name is asked for."""
-        num = math.prod(shape)
-        if name not in self._memory or self._memory[name].size < num:
-            self._memory[name] = np.empty(num, dtype)
-        return self._memory[name][:num].reshape(shape)
+        """An array to be used until the next one of that name and type is asked for."""
+        key, num = (name, np.dtype(dtype)), math.prod(shape)
+        if key not in self._memory or self._memory[key].size < num:
+            self._memory[key] = np.empty(num, dtype)
+        return self._memory[key][:num].reshape(shape)
 
 
 class Pool(Generic[T]):
